@@ -5,8 +5,12 @@
 //! does not know, and reports every problem at once as [`FieldError`]s. Whether an instance type
 //! exists is for its provider to say; here only its characters are checked.
 
+mod json;
+mod machines;
 mod parse;
+mod problems;
 mod suggest;
+mod workload;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -121,7 +125,7 @@ pub struct WorkloadConfig {
     /// Name of the suite.
     pub suite: String,
     /// Names of the benchmarks to run; empty means all of the suite.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub benchmarks: Vec<String>,
     /// A short run: enough to see that all works, too short for a verdict.
     #[serde(default)]

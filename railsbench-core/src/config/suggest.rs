@@ -3,7 +3,9 @@
 /// Up to three of `names` that are close enough to `typed` to be what was meant, nearest first.
 pub fn nearest<'a>(typed: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     const CLOSE: f64 = 0.75;
-    let typed = typed.to_lowercase();
+    // No name is longer; a longer text must not cost time.
+    const LONGEST: usize = 128;
+    let typed = typed.chars().take(LONGEST).collect::<String>().to_lowercase();
     let mut scored: Vec<(f64, &str)> = names
         .into_iter()
         .map(|name| (strsim::jaro_winkler(&typed, &name.to_lowercase()), name))

@@ -37,7 +37,8 @@ impl Default for Policy {
 
 impl Policy {
     /// The lease on machines of a provider: three times as long on Heroku, where a dyno may be
-    /// restarted daily and is slow to come back.
+    /// restarted daily and is slow to come back. [`super::Task`] does this itself: it is given
+    /// the policy of the run.
     #[must_use]
     pub fn for_provider(mut self, provider: &ProviderName) -> Self {
         if provider.as_str() == "heroku" {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Run, Task};
 use crate::id::TaskId;
-use crate::protocol::{EventKind, EventRecord, TaskStatus};
+use crate::protocol::{Event, EventKind, EventRecord, TaskStatus};
 
 /// A run and its tasks as their events tell.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -28,6 +28,14 @@ pub enum ReplayError {
         /// The one that did not.
         found: u64,
     },
+    /// A task was made twice.
+    #[error("event {seq} makes task {task}, which was made before")]
+    RepeatedTask {
+        /// The event.
+        seq: u64,
+        /// The task.
+        task: TaskId,
+    },
     /// An event names a task that was never made.
     #[error("event {seq} is of task {task}, which was never made")]
     UnknownTask {
@@ -42,41 +50,48 @@ impl Replay {
     /// Adds the next event.
     ///
     /// # Errors
-    /// [`ReplayError`] if the stream has a gap, a repeat or an unknown task.
+    /// [`ReplayError`] if the stream has a gap or a repeat, or if a task is unknown or made
+    /// twice; nothing is changed then.
     pub fn push(&mut self, record: &EventRecord) -> Result<(), ReplayError> {
         if record.seq != self.last_seq + 1 {
             return Err(ReplayError::OutOfSequence { last: self.last_seq, found: record.seq });
         }
-        self.last_seq = record.seq;
         let event = &record.event;
-        let Some(task_id) = &event.task_id else {
-            self.run.absorb(event);
-            return Ok(());
-        };
+        match &event.task_id {
+            None => self.run.absorb(event),
+            Some(task) => self.push_of_task(record.seq, task, event)?,
+        }
+        self.last_seq = record.seq;
+        Ok(())
+    }
+
+    fn push_of_task(&mut self, seq: u64, id: &TaskId, event: &Event) -> Result<(), ReplayError> {
+        let counts = &mut self.run.counts;
         if let EventKind::TaskCreated { provider, instance_type, alias, run_number } = &event.kind {
+            if self.tasks.contains_key(id) {
+                return Err(ReplayError::RepeatedTask { seq, task: id.clone() });
+            }
             let task = Task::new(
-                task_id.clone(),
+                id.clone(),
                 provider.clone(),
                 instance_type.clone(),
                 alias.clone(),
                 *run_number,
                 event.at,
             );
-            self.tasks.insert(task_id.clone(), task);
-            self.run.counts.total += 1;
-            *self.run.counts.of(TaskStatus::Pending) += 1;
+            self.tasks.insert(id.clone(), task);
+            counts.total += 1;
+            *counts.of(TaskStatus::Pending) += 1;
             return Ok(());
         }
-        let Some(task) = self.tasks.get_mut(task_id) else {
-            return Err(ReplayError::UnknownTask { seq: record.seq, task: task_id.clone() });
+        let Some(task) = self.tasks.get_mut(id) else {
+            return Err(ReplayError::UnknownTask { seq, task: id.clone() });
         };
-        let from = task.status;
-        task.absorb(event);
-        let to = task.status;
         // The run's own events tell its status; here only the counters follow.
-        let counts = &mut self.run.counts;
-        *counts.of(from) = counts.of(from).saturating_sub(1);
-        *counts.of(to) += 1;
+        let leaving = counts.of(task.status);
+        *leaving = leaving.saturating_sub(1);
+        task.absorb(event);
+        *counts.of(task.status) += 1;
         Ok(())
     }
 }

@@ -54,13 +54,9 @@ impl Run {
 
     fn status_by_counts(&self) -> RunStatus {
         if self.counts.ended() < self.counts.total {
-            let untouched = self.counts.pending == self.counts.total;
+            // Tasks may be cancelled one by one before anything of the run was claimed.
+            let untouched = self.counts.pending + self.counts.cancelled == self.counts.total;
             return if untouched && self.status == RunStatus::Pending {
-                RunStatus::Pending
-            } else if self.status == RunStatus::Pending
-                && self.counts.pending + self.counts.cancelled == self.counts.total
-            {
-                // Half-way through stopping a run that nobody had claimed anything of.
                 RunStatus::Pending
             } else {
                 RunStatus::Running

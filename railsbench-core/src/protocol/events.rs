@@ -1,7 +1,7 @@
 //! The event stream of a run: everything that happened to it, in order, without gaps.
 //!
 //! Events are what the lifecycle emits and the store keeps; replaying a run's events from
-//! nothing gives its stored state (see [`crate::lifecycle::replay`]). They are also what
+//! nothing gives its stored state (see [`crate::lifecycle::Replay`]). They are also what
 //! `GET /runs/{id}/events` sends.
 
 use jiff::Timestamp;
@@ -93,6 +93,9 @@ pub enum EventKind {
         message: String,
         /// Failures so far.
         failures: u32,
+        /// Key of the error archive, if there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error_key: Option<String>,
     },
     /// The task completed.
     TaskCompleted {

@@ -1,1 +1,143 @@
-fn main(){}
+//! `railsbench-runner`: the agent as a program, and the two steps that it starts itself for.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+use railsbench_runner::agent::{Agent, AgentError, Ending};
+use railsbench_runner::config::RunnerConfig;
+use railsbench_runner::workload::{Launch, Workload, embedded_suites, run_mock};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::level_filters::LevelFilter;
+
+const HELP: &str = "\
+Environment:
+  ORCHESTRATOR_URL      where the orchestrator answers, e.g. https://bench.example.com
+  API_KEY               the token of the run
+  RUN_ID                the run
+  PROVIDER              the provider of this machine, e.g. aws
+  INSTANCE_TYPE         the instance type of this machine, e.g. c7g.medium
+  RUNNER_ID             optional: this runner's name; a new one for each process otherwise
+  MAX_LIFETIME_SECONDS  optional: end after so many seconds, giving back an unfinished task
+  RAILSBENCH_WORKDIR    optional: folder for the files of tasks; a temporary one otherwise
+  RAILSBENCH_IMAGE      optional: name of the image this machine was started from
+
+Exit codes:
+  0    nothing is left to do, or the lifetime is over: do not start it again
+  2    a variable or an argument is missing or wrong
+  3    the orchestrator refuses this runner: wrong token, run or instance type
+  4    the machine does not let it work, e.g. no folder can be made
+  130  SIGINT: the task was given back
+  143  SIGTERM: the task was given back";
+
+/// Claims benchmark tasks from a railsbench orchestrator, runs them and uploads the results.
+#[derive(Debug, Parser)]
+#[command(version, after_help = HELP)]
+struct Arguments {
+    /// Say more on standard error.
+    #[arg(short, long)]
+    verbose: bool,
+    #[command(subcommand)]
+    step: Option<Step>,
+}
+
+/// What the runner starts itself for.
+#[derive(Debug, Subcommand)]
+enum Step {
+    /// Sets limits and becomes the command of a workload.
+    #[command(hide = true)]
+    Launch(Launch),
+    /// Is the command of the mock suite.
+    #[command(hide = true)]
+    MockWorkload,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match &arguments.step {
+        Some(Step::Launch(launch)) => {
+            let error = launch.execute();
+            eprintln!("railsbench-runner: {error}");
+            ExitCode::from(error.exit_code())
+        }
+        Some(Step::MockWorkload) => match run_mock() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("railsbench-runner: {error}");
+                ExitCode::FAILURE
+            }
+        },
+        None => run(arguments.verbose),
+    }
+}
+
+fn run(verbose: bool) -> ExitCode {
+    let level = if verbose { LevelFilter::DEBUG } else { LevelFilter::INFO };
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(level).init();
+    let config = match RunnerConfig::from_variables(|name| std::env::var(name).ok()) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(2);
+        }
+    };
+    match work(config) {
+        Ok(code) => code,
+        Err(error) => {
+            tracing::error!("{error}");
+            let refused = matches!(error.downcast_ref(), Some(AgentError::Refused(_)));
+            ExitCode::from(if refused { 3 } else { 4 })
+        }
+    }
+}
+
+fn work(config: RunnerConfig) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let workloads = embedded_suites(&own_executable())?
+        .into_iter()
+        .map(|suite| Arc::new(suite) as Arc<dyn Workload>)
+        .collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let terminate = signal(SignalKind::terminate())?;
+        let interrupt = signal(SignalKind::interrupt())?;
+        let shutdown = CancellationToken::new();
+        let signalled = tokio::spawn(first_signal(terminate, interrupt, shutdown.clone()));
+        tracing::info!(
+            run = %config.run_id,
+            runner = %config.runner_id,
+            orchestrator = %config.orchestrator_url,
+            "railsbench-runner {}",
+            env!("CARGO_PKG_VERSION"),
+        );
+        Ok(match Agent::new(config, workloads).run(shutdown).await? {
+            Ending::Done | Ending::LifetimeOver => ExitCode::SUCCESS,
+            Ending::Stopped => ExitCode::from(signalled.await?),
+        })
+    })
+}
+
+/// Waits for the first signal, begins the end, and gives the exit code for it.
+async fn first_signal(
+    mut terminate: Signal,
+    mut interrupt: Signal,
+    shutdown: CancellationToken,
+) -> u8 {
+    let (name, code) = tokio::select! {
+        _ = terminate.recv() => ("SIGTERM", 143),
+        _ = interrupt.recv() => ("SIGINT", 130),
+    };
+    tracing::info!("{name}: stopping");
+    shutdown.cancel();
+    code
+}
+
+/// This program's file. It may have been replaced or removed since it was started; then the
+/// kernel's own name for it still works.
+fn own_executable() -> PathBuf {
+    std::env::current_exe()
+        .ok()
+        .filter(|path| path.is_file())
+        .unwrap_or_else(|| PathBuf::from("/proc/self/exe"))
+}

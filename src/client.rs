@@ -1,0 +1,418 @@
+//! The operator's side of the wire: runs, events and results of an orchestrator.
+
+use std::time::Duration;
+
+use eventsource_stream::Eventsource;
+use futures::stream::{BoxStream, Stream};
+use futures::{StreamExt, TryStreamExt};
+use railsbench_core::config::RunConfig;
+use railsbench_core::id::RunId;
+use railsbench_core::protocol::{
+    CreatedRun, EventKind, EventRecord, LoginLink, Problem, RunPage, RunResults, RunToken, RunView,
+    TaskPage,
+};
+use reqwest::{Method, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
+use url::Url;
+
+/// How long an ordinary call may take.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often a broken event stream is taken up again before the follower gives up.
+const RECONNECTS: u32 = 20;
+
+/// Longest wait before a broken event stream is taken up again.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// Why a call to the orchestrator failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// It cannot be reached, or the answer broke off.
+    #[error("the orchestrator at {url} does not answer: {detail}")]
+    Unreachable {
+        /// Its base URL.
+        url: Url,
+        /// What went wrong.
+        detail: String,
+    },
+    /// It refuses.
+    #[error("the orchestrator refuses: {}", .0.detail)]
+    Refused(Box<Problem>),
+    /// It answers with something else than the contract says.
+    #[error("the orchestrator's answer to {call} is not understood: {detail}")]
+    Answer {
+        /// Which call.
+        call: String,
+        /// What is wrong with the answer.
+        detail: String,
+    },
+    /// A URL cannot be made of the base URL.
+    #[error("{url} cannot be the URL of an orchestrator: {detail}; write e.g. https://bench.example.com")]
+    Url {
+        /// The base URL.
+        url: Url,
+        /// What is wrong with it.
+        detail: String,
+    },
+}
+
+impl ClientError {
+    /// The HTTP status of a refusal.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused(problem) => Some(problem.status),
+            _ => None,
+        }
+    }
+
+    /// Whether the same call may succeed later.
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Refused(problem) => matches!(problem.status, 408 | 429 | 500..),
+            Self::Answer { .. } | Self::Url { .. } => false,
+        }
+    }
+}
+
+/// Calls an orchestrator as its operator.
+#[derive(Debug, Clone)]
+pub struct OperatorClient {
+    http: reqwest::Client,
+    url: Url,
+    api_key: SecretString,
+}
+
+impl OperatorClient {
+    /// A client of the orchestrator at a base URL.
+    ///
+    /// # Errors
+    /// [`ClientError::Url`] if no calls can be made to such a URL.
+    pub fn new(url: Url, api_key: SecretString) -> Result<Self, ClientError> {
+        // Fails only if the process has chosen a provider already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        if !matches!(url.scheme(), "http" | "https") || url.cannot_be_a_base() {
+            return Err(ClientError::Url {
+                detail: format!("its scheme is {}", url.scheme()),
+                url,
+            });
+        }
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("railsbench/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(Duration::from_secs(10));
+        if is_loopback(&url) {
+            builder = builder.no_proxy();
+        }
+        let http = builder
+            .build()
+            .map_err(|error| ClientError::Url { url: url.clone(), detail: error.to_string() })?;
+        Ok(Self { http, url, api_key })
+    }
+
+    /// The base URL.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Whether the orchestrator serves and knows the token.
+    ///
+    /// # Errors
+    /// [`ClientError`] saying which of the two fails.
+    pub async fn health(&self) -> Result<(), ClientError> {
+        self.runs(None, 1).await.map(drop)
+    }
+
+    /// Makes a run, or finds the one of the same id and configuration.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] with status 409 if the id has another configuration, 422 if
+    /// the configuration is not valid.
+    pub async fn create_run(
+        &self,
+        config: &RunConfig,
+        run_id: &RunId,
+    ) -> Result<CreatedRun, ClientError> {
+        let mut body = serde_json::to_value(config).map_err(|error| ClientError::Answer {
+            call: "POST /runs".to_owned(),
+            detail: error.to_string(),
+        })?;
+        body["run_id"] = run_id.as_str().into();
+        self.call(Method::POST, &["runs"], &[], Some(&body)).await
+    }
+
+    /// A run with its first tasks.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] with status 404 if there is none.
+    pub async fn run(&self, id: &RunId) -> Result<RunView, ClientError> {
+        self.call(Method::GET, &["runs", id.as_str()], &[], None).await
+    }
+
+    /// Runs, newest first, from a cursor on.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn runs(&self, cursor: Option<&str>, limit: u32) -> Result<RunPage, ClientError> {
+        let limit = limit.to_string();
+        let mut query = vec![("limit", limit.as_str())];
+        query.extend(cursor.map(|cursor| ("cursor", cursor)));
+        self.call(Method::GET, &["runs"], &query, None).await
+    }
+
+    /// Tasks of a run in creation order, from a cursor on.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] with status 404 if there is no such run.
+    pub async fn tasks(&self, id: &RunId, cursor: Option<&str>) -> Result<TaskPage, ClientError> {
+        let query: Vec<_> = cursor.map(|cursor| ("cursor", cursor)).into_iter().collect();
+        self.call(Method::GET, &["runs", id.as_str(), "tasks"], &query, None).await
+    }
+
+    /// Asks a run to stop: what is not claimed is cancelled at once.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] with status 404 if there is no such run.
+    pub async fn stop(&self, id: &RunId) -> Result<(), ClientError> {
+        self.call::<serde_json::Value>(Method::POST, &["runs", id.as_str(), "stop"], &[], None)
+            .await
+            .map(drop)
+    }
+
+    /// Another token for the runners of a run.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] with status 404 if there is no such run.
+    pub async fn mint_run_token(&self, id: &RunId) -> Result<RunToken, ClientError> {
+        self.call(Method::POST, &["runs", id.as_str(), "token"], &[], None).await
+    }
+
+    /// Finished tasks with their stored files and where to get them.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] with status 404 if there is no such run.
+    pub async fn results(&self, id: &RunId) -> Result<RunResults, ClientError> {
+        self.call(Method::GET, &["runs", id.as_str(), "results"], &[], None).await
+    }
+
+    /// A link that opens the dashboard in a browser once.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn login_link(&self) -> Result<LoginLink, ClientError> {
+        self.call(Method::POST, &["login-links"], &[], None).await
+    }
+
+    /// The bytes behind a signed URL, as they arrive.
+    ///
+    /// # Errors
+    /// [`ClientError`] if the download does not begin; later errors come in the stream.
+    pub async fn download(
+        &self,
+        signed_url: &str,
+    ) -> Result<impl Stream<Item = Result<bytes::Bytes, ClientError>> + use<>, ClientError> {
+        let response =
+            self.http.get(signed_url).send().await.map_err(|error| self.unreachable(error))?;
+        let url = self.url.clone();
+        let response = accept(response, "GET of an artifact").await?;
+        Ok(response.bytes_stream().map_err(move |error| unreachable(&url, error)))
+    }
+
+    /// Follows a run's events from the one after `after` until the run has ended, taking the
+    /// stream up again when it breaks.
+    pub fn events(
+        &self,
+        id: &RunId,
+        after: u64,
+    ) -> BoxStream<'static, Result<EventRecord, ClientError>> {
+        let follower = Follower {
+            client: self.clone(),
+            run_id: id.clone(),
+            last: after,
+            stream: None,
+            failures: 0,
+            ended: false,
+        };
+        futures::stream::unfold(follower, |mut follower| async move {
+            follower.next().await.map(|item| (item, follower))
+        })
+        .boxed()
+    }
+
+    async fn open_events(
+        &self,
+        id: &RunId,
+        after: u64,
+    ) -> Result<BoxStream<'static, Result<eventsource_stream::Event, String>>, ClientError> {
+        let url = self.address(&["runs", id.as_str(), "events"])?;
+        let response = self
+            .http
+            .get(url)
+            .bearer_auth(self.api_key.expose_secret())
+            .header("Last-Event-ID", after.to_string())
+            .header("Accept", "text/event-stream")
+            .send()
+            .await
+            .map_err(|error| self.unreachable(error))?;
+        let response = accept(response, "GET /runs/{id}/events").await?;
+        Ok(response.bytes_stream().eventsource().map_err(|error| error.to_string()).boxed())
+    }
+
+    fn unreachable(&self, error: reqwest::Error) -> ClientError {
+        unreachable(&self.url, error)
+    }
+
+    fn address(&self, path: &[&str]) -> Result<Url, ClientError> {
+        let mut url = self.url.clone();
+        match url.path_segments_mut() {
+            Ok(mut segments) => {
+                segments.pop_if_empty().extend(path);
+            }
+            Err(()) => {
+                return Err(ClientError::Url {
+                    url: self.url.clone(),
+                    detail: "it has no path".to_owned(),
+                });
+            }
+        }
+        Ok(url)
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&serde_json::Value>,
+    ) -> Result<T, ClientError> {
+        let call = format!("{method} /{}", path.join("/"));
+        let mut request = self
+            .http
+            .request(method, self.address(path)?)
+            .bearer_auth(self.api_key.expose_secret())
+            .timeout(CALL_TIMEOUT)
+            .query(query);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.map_err(|error| self.unreachable(error))?;
+        let response = accept(response, &call).await?;
+        let bytes = response.bytes().await.map_err(|error| self.unreachable(error))?;
+        serde_json::from_slice(&bytes)
+            .map_err(|error| ClientError::Answer { call, detail: error.to_string() })
+    }
+}
+
+/// The innermost cause ("connection refused") says more than the outermost; the URL of the call
+/// may be a signed one, so it is left out.
+fn unreachable(url: &Url, error: reqwest::Error) -> ClientError {
+    let error = error.without_url();
+    let mut cause: &dyn std::error::Error = &error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    ClientError::Unreachable { url: url.clone(), detail: cause.to_string() }
+}
+
+/// Turns an answer that is not a success into the error it describes.
+async fn accept(response: reqwest::Response, call: &str) -> Result<reqwest::Response, ClientError> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let bytes = response.bytes().await.unwrap_or_default();
+    let problem = serde_json::from_slice::<Problem>(&bytes).ok().filter(|p| !p.detail.is_empty());
+    Err(ClientError::Refused(Box::new(problem.unwrap_or_else(|| Problem {
+        status: status.as_u16(),
+        title: reason(status),
+        detail: format!("{call} is answered with {status}"),
+        ..Problem::default()
+    }))))
+}
+
+fn reason(status: StatusCode) -> String {
+    status.canonical_reason().unwrap_or("refused").to_owned()
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// An event stream that is taken up again where it broke.
+struct Follower {
+    client: OperatorClient,
+    run_id: RunId,
+    last: u64,
+    stream: Option<BoxStream<'static, Result<eventsource_stream::Event, String>>>,
+    failures: u32,
+    ended: bool,
+}
+
+impl Follower {
+    async fn next(&mut self) -> Option<Result<EventRecord, ClientError>> {
+        loop {
+            if self.ended {
+                return None;
+            }
+            if let Some(stream) = &mut self.stream {
+                match stream.next().await {
+                    Some(Ok(event)) => match self.read(&event.data) {
+                        Some(item) => return Some(item),
+                        None => continue,
+                    },
+                    Some(Err(detail)) => {
+                        tracing::debug!(detail, "the event stream broke");
+                        self.stream = None;
+                    }
+                    None => self.stream = None,
+                }
+                self.wait().await;
+            }
+            match self.client.open_events(&self.run_id, self.last).await {
+                Ok(stream) => self.stream = Some(stream),
+                Err(error) if error.is_passing() && self.failures < RECONNECTS => {
+                    self.wait().await;
+                }
+                Err(error) => {
+                    self.ended = true;
+                    return Some(Err(error));
+                }
+            }
+        }
+    }
+
+    /// Counts a failure and waits the longer, the more there were.
+    async fn wait(&mut self) {
+        let wait = Duration::from_millis(100) * 2u32.saturating_pow(self.failures.min(10));
+        self.failures += 1;
+        tokio::time::sleep(wait.min(LONGEST_WAIT)).await;
+    }
+
+    /// An event, unless it was seen before the stream broke.
+    fn read(&mut self, data: &str) -> Option<Result<EventRecord, ClientError>> {
+        let record = match serde_json::from_str::<EventRecord>(data) {
+            Ok(record) => record,
+            Err(error) => {
+                self.ended = true;
+                return Some(Err(ClientError::Answer {
+                    call: "GET /runs/{id}/events".to_owned(),
+                    detail: error.to_string(),
+                }));
+            }
+        };
+        if record.seq <= self.last {
+            return None;
+        }
+        self.last = record.seq;
+        self.failures = 0;
+        if let EventKind::RunStatusChanged { status } = &record.event.kind {
+            self.ended = status.is_ended();
+        }
+        Some(Ok(record))
+    }
+}

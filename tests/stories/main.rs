@@ -1,0 +1,15 @@
+//! Stories told from outside: the real server, runner and command line as processes, and what
+//! must be true of them together. One binary, because linking it is what takes time.
+
+mod support;
+
+mod examples_do_what_they_say;
+mod expired_upload_url_is_renewed;
+mod hostile_archive_is_refused;
+mod interrupted_run_is_resumed;
+mod killed_runner_loses_its_task_to_another;
+mod killed_server_continues_the_run;
+mod minimal_client_needs_four_calls;
+mod mock_run_by_command_line;
+mod rails_run_by_command_line;
+mod two_runners_race_for_one_task;

@@ -1,0 +1,159 @@
+//! The commands, one file each, and what several of them do alike.
+
+mod campaign;
+mod completions;
+mod instance_types;
+mod plan;
+mod providers;
+mod report;
+mod results;
+mod resume;
+mod run;
+mod status;
+mod stop;
+mod teardown;
+mod version;
+mod watch;
+
+use std::io::Read;
+use std::path::Path;
+
+use railsbench::config::RunConfig;
+use railsbench::orchestrator::{self, Connection};
+use railsbench::{OrchestratorChoice, StateDir};
+
+use crate::args::{Command, ConfigArgs, OrchestratorArgs};
+use crate::exit::{Exit, Failure};
+use crate::interrupt::Interrupts;
+use crate::output::Output;
+
+/// Largest configuration that is read, in bytes.
+const MAX_CONFIG: u64 = 16 << 20;
+
+/// Carries out a command.
+pub async fn execute(
+    command: Command,
+    output: &Output,
+    interrupts: &mut Interrupts,
+) -> Result<Exit, Failure> {
+    match command {
+        Command::Run(args) => return run::execute(args, output, interrupts).await,
+        Command::Resume(args) => return resume::execute(args, output, interrupts).await,
+        _ => {}
+    }
+    tokio::select! {
+        done = look_or_act(command, output) => done,
+        how = interrupts.next() => Err(Failure::interrupted(how)),
+    }
+}
+
+/// The commands that may be broken off at any time.
+async fn look_or_act(command: Command, output: &Output) -> Result<Exit, Failure> {
+    match command {
+        Command::Plan(args) => plan::execute(&args, output),
+        Command::Status(args) => status::execute(&args, output).await,
+        Command::Watch(args) => watch::execute(&args, output).await,
+        Command::Stop(args) => stop::execute(&args, output).await,
+        Command::Results(args) => results::execute(&args, output).await,
+        Command::Report(args) => report::execute(&args, output),
+        Command::Teardown(args) => teardown::execute(&args, output).await,
+        Command::Providers => providers::execute(output),
+        Command::InstanceTypes(args) => instance_types::execute(&args, output),
+        Command::Completions(args) => completions::execute(&args, output),
+        Command::Version => version::execute(output),
+        Command::Run(_) | Command::Resume(_) => {
+            Err(Failure::internal("a campaign cannot be broken off like a look"))
+        }
+    }
+}
+
+/// Reads and checks the configuration that the arguments name.
+fn read_config(args: &ConfigArgs) -> Result<RunConfig, Failure> {
+    let path = args.path.as_deref().or(args.option.as_deref()).unwrap_or(Path::new("-"));
+    let (name, text) = if path == Path::new("-") {
+        ("standard input".to_owned(), read_limited(std::io::stdin()))
+    } else {
+        (path.display().to_string(), std::fs::File::open(path).and_then(read_limited))
+    };
+    let bytes = text.map_err(|error| {
+        Failure::usage(format!(
+            "cannot read the configuration {name}: {error}; name a JSON file, or - for standard input"
+        ))
+    })?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let place = error.utf8_error().valid_up_to();
+        Failure::usage(format!(
+            "the configuration {name} is not UTF-8 text: byte {place} is invalid; save it as UTF-8"
+        ))
+    })?;
+    // Editors on Windows put a byte order mark in front.
+    Ok(RunConfig::parse(text.strip_prefix('\u{feff}').unwrap_or(&text))?)
+}
+
+fn read_limited(source: impl Read) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let length = source.take(MAX_CONFIG + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(length).unwrap_or(u64::MAX) > MAX_CONFIG {
+        return Err(std::io::Error::other(format!("it is longer than {MAX_CONFIG} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// The orchestrator that the arguments choose.
+fn orchestrator_choice(args: &OrchestratorArgs) -> Result<OrchestratorChoice, Failure> {
+    let Some(url) = &args.orchestrator else {
+        return Ok(OrchestratorChoice::Embedded);
+    };
+    let api_key = args.api_key.clone().ok_or_else(|| {
+        Failure::usage(format!(
+            "no token for the orchestrator {url}; set RAILSBENCH_API_KEY to an operator token of it"
+        ))
+    })?;
+    Ok(OrchestratorChoice::Remote { url: url.clone(), api_key })
+}
+
+/// Connects to the orchestrator that the arguments choose; `None` if it is the embedded one and
+/// has never had a run.
+async fn connect(args: &OrchestratorArgs) -> Result<Option<Connection>, Failure> {
+    let choice = orchestrator_choice(args)?;
+    let path = &args.state.state_dir;
+    if matches!(choice, OrchestratorChoice::Embedded) && !path.exists() {
+        return Ok(None);
+    }
+    let state = StateDir::open(path)?;
+    Ok(Some(orchestrator::connect(&choice, &state).await?))
+}
+
+/// As [`connect`], for commands about one run, which then does not exist.
+async fn connect_for_run(args: &OrchestratorArgs) -> Result<Connection, Failure> {
+    connect(args).await?.ok_or_else(|| {
+        Failure::usage(format!(
+            "there are no runs in {}; name the folder of the run with --state-dir, or its orchestrator with --orchestrator",
+            args.state.state_dir.display()
+        ))
+    })
+}
+
+/// Ends an orchestrator of this process. What it acknowledged is kept even if that fails.
+async fn close(connection: Connection) {
+    if let Err(error) = connection.close().await {
+        tracing::warn!(%error, "the embedded orchestrator did not end in order");
+    }
+}
+
+/// Asks before something that cannot be undone; without a terminal and `--yes` it is refused.
+async fn confirm(output: &Output, yes: bool, question: &str) -> Result<(), Failure> {
+    if yes {
+        return Ok(());
+    }
+    if !output.can_ask() {
+        return Err(Failure::environment(format!(
+            "cannot ask \"{question}\" without a terminal; give --yes to agree"
+        )));
+    }
+    if output.ask(question.to_owned()).await? {
+        Ok(())
+    } else {
+        Err(Failure::interrupted("not agreed; nothing was changed"))
+    }
+}

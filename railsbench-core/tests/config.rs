@@ -1,5 +1,7 @@
 //! Bad configurations, with what is said of each: the field, the problem and the fix.
 
+#![allow(clippy::unwrap_used, reason = "in a test a panic is a failure")]
+
 use std::fmt::Write;
 
 use railsbench_core::config::{ConfigError, RunConfig};

@@ -16,3 +16,28 @@ fn at_once<F: Future>(call: F) -> F::Output {
         Poll::Pending => panic!("a mock does not wait"),
     }
 }
+
+#[test]
+fn the_mock_stands_in_for_a_provider() {
+    let name = ProviderName::new("aws").unwrap();
+    let scope = Scope::run(RunId::new("r1").unwrap());
+    let shape = Shape { arch: Arch::Aarch64, vcpus: Some(1), memory_bytes: None };
+    let mut mock = MockProvider::new();
+    mock.expect_name().return_const(name.clone());
+    mock.expect_shape().withf(|name| name == "c7g.medium").returning(move |_| Ok(shape));
+    mock.expect_shape().returning(move |other| {
+        let (provider, other) = (name.clone(), other.to_owned());
+        Err(ShapeError::Unknown { provider, name: other, nearest: Vec::new() })
+    });
+    let expected = scope.clone();
+    mock.expect_list()
+        .withf(move |scope| *scope == expected)
+        .times(1)
+        .returning(|_| Ok(Vec::new()));
+
+    let provider: Arc<dyn Provider> = Arc::new(mock);
+    assert_eq!(provider.name().as_str(), "aws");
+    assert_eq!(provider.shape("c7g.medium"), Ok(shape));
+    assert!(provider.shape("c7g.tiny").is_err());
+    assert!(at_once(provider.list(&scope)).unwrap().is_empty());
+}

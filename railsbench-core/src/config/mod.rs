@@ -19,7 +19,7 @@ use std::time::Duration;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::id::{Alias, InstanceType, ProviderName};
+use crate::id::{Alias, ImageName, InstanceType, ProviderName};
 use crate::money::Usd;
 use crate::workload::{MOCK, RAILS, Suite};
 
@@ -161,6 +161,9 @@ pub struct RunConfig {
     pub mock: bool,
     /// What each task runs.
     pub workload: WorkloadConfig,
+    /// Image of the container that cloud machines run the workload in; the official Ruby image
+    /// of `ruby_version` if absent.
+    pub runner_image: Option<ImageName>,
     /// Region per provider, where the provider's default is not wanted.
     pub regions: BTreeMap<ProviderName, String>,
     /// Refuse to start, and stop, at this cost.
@@ -225,6 +228,9 @@ impl Serialize for RunConfig {
         )?;
         map.serialize_entry("mock", &self.mock)?;
         map.serialize_entry("workload", &self.workload)?;
+        if let Some(image) = &self.runner_image {
+            map.serialize_entry("runner_image", image)?;
+        }
         if !self.regions.is_empty() {
             map.serialize_entry("regions", &self.regions)?;
         }

@@ -8,15 +8,16 @@ use super::machines::{read_machines, report_repeated_machines};
 use super::problems::Problems;
 use super::workload::read_workload;
 use super::{ConfigError, MAX_TASKS, PROVIDERS, RubyVersion, RunConfig, WorkloadConfig};
-use crate::id::ProviderName;
+use crate::id::{ImageName, ProviderName};
 use crate::money::Usd;
 
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 10] = [
     "ruby_version",
     "runs_per_instance_type",
     "per_instance_type",
     "mock",
     "workload",
+    "runner_image",
     "regions",
     "max_cost_usd",
     "max_lifetime_minutes",
@@ -59,9 +60,10 @@ fn read(json: &Json, providers: &[&str], problems: &mut Problems) -> Option<RunC
         instances_per_type: 1,
         mock: false,
         workload: WorkloadConfig::default(),
+        runner_image: None,
         regions: BTreeMap::new(),
         max_cost: None,
-        max_lifetime: Duration::from_secs(240 * 60),
+        max_lifetime: Duration::from_hours(4),
         max_attempts: 3,
     };
     for (key, value) in problems.entries("", json, &known) {
@@ -71,13 +73,14 @@ fn read(json: &Json, providers: &[&str], problems: &mut Problems) -> Option<RunC
             "per_instance_type" => per_type = Some(read_per_type(value, problems)),
             "mock" => config.mock = problems.boolean(key, value).unwrap_or_default(),
             "workload" => config.workload = read_workload(value, problems),
+            "runner_image" => config.runner_image = read_image(value, problems),
             "regions" => config.regions = read_regions(value, providers, problems),
             "max_cost_usd" => {
                 config.max_cost = problems.number(key, value, 0.0, 1e6).and_then(Usd::from_dollars);
             }
             "max_lifetime_minutes" => {
                 if let Some(minutes) = problems.whole(key, value, 1, 7 * 24 * 60) {
-                    config.max_lifetime = Duration::from_secs(u64::from(minutes) * 60);
+                    config.max_lifetime = Duration::from_mins(u64::from(minutes));
                 }
             }
             "max_attempts" => {
@@ -165,6 +168,21 @@ fn read_ruby_version(json: &Json, problems: &mut Problems) -> Option<RubyVersion
     }
 }
 
+fn read_image(json: &Json, problems: &mut Problems) -> Option<ImageName> {
+    let text = problems.text("runner_image", json)?;
+    match ImageName::new(text) {
+        Ok(image) => Some(image),
+        Err(error) => {
+            problems.add(
+                "runner_image",
+                error.to_string(),
+                "write the image as docker does, e.g. \"ruby:3.3.0\"",
+            );
+            None
+        }
+    }
+}
+
 fn read_per_type(json: &Json, problems: &mut Problems) -> (u32, u32) {
     let mut tasks = None;
     let mut instances = None;
@@ -234,7 +252,7 @@ mod tests {
             r#"{"ruby_version":"system","local":["host"],"aws":[{"instance_type":"c8g.medium","alias":"graviton4"}],
                 "per_instance_type":{"tasks":4,"instances":2},"mock":true,
                 "workload":{"suite":"rails","benchmarks":["boot"],"quick":true,"min_seconds":1.5},
-                "regions":{"aws":"us-east-1"},"max_cost_usd":5.25,"max_lifetime_minutes":30,"max_attempts":2}"#,
+                "runner_image":"registry.example.com/team/ruby:3.3@sha256:0a","regions":{"aws":"us-east-1"},"max_cost_usd":5.25,"max_lifetime_minutes":30,"max_attempts":2}"#,
         )
         .unwrap();
         let text = serde_json::to_string(&config).unwrap();

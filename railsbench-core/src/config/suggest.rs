@@ -16,7 +16,7 @@ pub fn nearest<'a>(typed: &str, names: impl IntoIterator<Item = &'a str>) -> Vec
 }
 
 /// The fix for an unknown name: the nearest known one, or else the list of all.
-pub(super) fn fix_for<'a>(typed: &str, names: &[&'a str]) -> String {
+pub(super) fn fix_for(typed: &str, names: &[&str]) -> String {
     match nearest(typed, names.iter().copied()).first() {
         Some(name) => format!("did you mean {name:?}?"),
         None => format!("use one of: {}", names.join(", ")),

@@ -251,6 +251,7 @@ fn shown_once<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::
     serializer.serialize_str(secret.expose_secret())
 }
 
+#[allow(clippy::ref_option, reason = "serde passes a reference to the field")]
 fn shown_once_if_any<S: Serializer>(
     secret: &Option<SecretString>,
     serializer: S,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use railsbench_core::id::{Attempt, RunId, RunnerId, TaskId};
-use railsbench_core::lifecycle::{Claim, Command, Policy, Replay, Task, claim};
+use railsbench_core::lifecycle::{AttemptEnd, Claim, Command, Policy, Replay, Task, claim};
 use railsbench_core::protocol::{
     Event, EventKind, EventRecord, Phase, RunStatus, TaskCounts, TaskStatus,
 };
@@ -117,6 +117,10 @@ pub fn check_task(task: &Task, policy: &Policy) -> Result<(), Broken> {
 /// Invariant 1, seen from outside: of all who ever held the task, only the holder of the live
 /// lease can renew or fail it; only the newest attempt can complete it.
 fn check_fencing(task: &Task, policy: &Policy) -> Result<(), Broken> {
+    if task.status.is_ended() {
+        // That nothing changes it any more is checked at each step.
+        return Ok(());
+    }
     let past = task.attempts.iter().map(|record| (&record.runner_id, record.attempt));
     let newest = task.runner_id.iter().map(|runner_id| (runner_id, task.attempt));
     let mut callers: Vec<_> = past.chain(newest).collect();
@@ -160,6 +164,12 @@ pub fn check_step(before: &World, events: &[Event], after: &World) -> Result<(),
         let broken = |what: &str| format!("{what}: {old:#?} became {new:#?}");
         require(told(old), || broken("a task changed without an event"))?;
         require(!old.status.is_ended(), || broken("an ended task changed"))?;
+        let is_late = old.status == TaskStatus::Pending && new.status == TaskStatus::Completed;
+        let expired = old
+            .attempts
+            .last()
+            .is_some_and(|last| last.attempt == old.attempt && last.end == AttemptEnd::Expired);
+        require(!is_late || expired, || broken("a late completion without an expiry"))?;
         require(old.attempt <= new.attempt, || broken("attempts went back"))?;
         require(old.failures <= new.failures, || broken("failures went back"))?;
         require(old.stop_requested <= new.stop_requested, || broken("a stop was forgotten"))?;

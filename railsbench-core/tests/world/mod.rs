@@ -1,6 +1,7 @@
 //! A store without storage: one run in memory, changed only through the lifecycle, the way every
 //! store does it. The property tests and the model checker drive it.
 
+#![allow(clippy::unwrap_used, reason = "in a test a panic is a failure")]
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 pub mod invariants;

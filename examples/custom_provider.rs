@@ -10,7 +10,12 @@ use std::time::Duration;
 use railsbench::Campaign;
 use railsbench::config::RunConfig;
 use railsbench::id::{MachineId, ProviderName, RunId};
-use railsbench::provider::*;
+use railsbench::provider::{
+    Arch, CostRange, Deployment, Expectations, Journal, Machine, MachineState, MachineStatus, Plan,
+    PlanError, PlannedMachine, Preflight, Price, Provider, ProviderError, ProvisionRequest,
+    RenderError, Resource, Scope, ScriptTemplates, Shape, ShapeError, Teardown, UserData,
+    UserDataVars,
+};
 use tokio::process::{Child, Command};
 
 /// What all user data begins with: the five variables that make a machine a runner.
@@ -28,7 +33,7 @@ impl Basement {
         self.machines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn failed(&self, action: &str, error: impl ToString) -> ProviderError {
+    fn failed(&self, action: &str, error: &dyn ToString) -> ProviderError {
         let (provider, action) = (self.name.clone(), action.to_owned());
         ProviderError::Call { provider, action, detail: error.to_string() }
     }
@@ -98,11 +103,11 @@ impl Provider for Basement {
                 .env("USER_DATA", plan.user_data.expose())
                 .kill_on_drop(true)
                 .spawn()
-                .map_err(|error| self.failed("starting a runner", error))?;
+                .map_err(|error| self.failed("starting a runner", &error))?;
             self.machines().insert(machine.name.clone(), (plan.run_id.clone(), child));
             made.push(Machine {
                 id: MachineId::new(machine.name.clone())
-                    .map_err(|error| self.failed("naming a machine", error))?,
+                    .map_err(|error| self.failed("naming a machine", &error))?,
                 name: machine.name.clone(),
                 instance_type: machine.instance_type.clone(),
                 region: None,
@@ -150,7 +155,7 @@ impl Provider for Basement {
         for resource in &removed {
             let machine = self.machines().remove(&resource.id);
             if let Some((_, mut child)) = machine {
-                child.kill().await.map_err(|error| self.failed("ending a runner", error))?;
+                child.kill().await.map_err(|error| self.failed("ending a runner", &error))?;
             }
         }
         Ok(Teardown { removed })

@@ -8,11 +8,16 @@ use railsbench::{Campaign, CampaignEvent};
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
-    let config = RunConfig::parse(r#"{"ruby_version": "system", "local": ["host"], "mock": true}"#)?;
+    let config =
+        RunConfig::parse(r#"{"ruby_version": "system", "local": ["host"], "mock": true}"#)?;
     let mut campaign = Campaign::new(config)
         .with_state_dir(folder.path().join("state"))
         .with_results_dir(folder.path().join("results"))
-        .with_runner(std::env::var("RAILSBENCH_RUNNER").unwrap_or("target/debug/railsbench-runner".into()).into())
+        .with_runner(
+            std::env::var("RAILSBENCH_RUNNER")
+                .unwrap_or("target/debug/railsbench-runner".into())
+                .into(),
+        )
         .start();
     while let Some(event) = campaign.next_event().await {
         match event {

@@ -48,7 +48,9 @@ pub enum ClientError {
         detail: String,
     },
     /// A URL cannot be made of the base URL.
-    #[error("{url} cannot be the URL of an orchestrator: {detail}; write e.g. https://bench.example.com")]
+    #[error(
+        "{url} cannot be the URL of an orchestrator: {detail}; write e.g. https://bench.example.com"
+    )]
     Url {
         /// The base URL.
         url: Url,

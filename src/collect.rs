@@ -34,7 +34,9 @@ pub enum CollectError {
     #[error(transparent)]
     Client(#[from] ClientError),
     /// What arrived is not what was stored.
-    #[error("{name} of {task} arrived with SHA-256 {found}, but {wanted} was stored; fetch it again")]
+    #[error(
+        "{name} of {task} arrived with SHA-256 {found}, but {wanted} was stored; fetch it again"
+    )]
     Damaged {
         /// The file.
         name: String,
@@ -265,7 +267,8 @@ mod tests {
         let results = tempfile::tempdir().unwrap();
         let folder = results.path().join("host-1");
         let file = tar::EntryType::Regular;
-        unpack(archive(&[("output.txt", b"one", file), ("output.csv", b"", file)]), &folder).unwrap();
+        unpack(archive(&[("output.txt", b"one", file), ("output.csv", b"", file)]), &folder)
+            .unwrap();
         unpack(archive(&[("output.txt", b"two", file)]), &folder).unwrap();
         assert_eq!(std::fs::read(folder.join("output.txt")).unwrap(), b"two");
         assert!(!folder.join("output.csv").exists());

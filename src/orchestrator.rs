@@ -153,7 +153,8 @@ async fn start(
         if let Some(providers) = &providers {
             config.providers.clone_from(providers);
         }
-        match Server::start(config).await {
+        // Boxed: it is large, and callers hold it across their own waits.
+        match Box::pin(Server::start(config)).await {
             Err(ServerError::DataDirInUse(_)) if tokio::time::Instant::now() < deadline => {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }

@@ -146,8 +146,10 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let state = StateDir::open(&folder.path().join("state")).unwrap();
-        let endpoint =
-            Endpoint { url: Url::parse("http://127.0.0.1:1").unwrap(), api_key: "k".to_owned().into() };
+        let endpoint = Endpoint {
+            url: Url::parse("http://127.0.0.1:1").unwrap(),
+            api_key: "k".to_owned().into(),
+        };
         state.announce(&endpoint).unwrap();
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(state.path()), 0o700);

@@ -41,7 +41,9 @@ pub enum CampaignError {
     #[error(transparent)]
     Plan(#[from] PlanError),
     /// It would cost more than it may.
-    #[error("max_cost_usd: the run is expected to cost {likely}, more than the {max} allowed; ask for less or allow more")]
+    #[error(
+        "max_cost_usd: the run is expected to cost {likely}, more than the {max} allowed; ask for less or allow more"
+    )]
     TooExpensive {
         /// What it is expected to cost.
         likely: Usd,
@@ -49,7 +51,9 @@ pub enum CampaignError {
         max: Usd,
     },
     /// The run id is taken.
-    #[error("run {0} exists with a different configuration; choose another run id, or resume it as it was")]
+    #[error(
+        "run {0} exists with a different configuration; choose another run id, or resume it as it was"
+    )]
     DifferentConfig(RunId),
     /// Something has to be put right first.
     #[error("{}", failed_checks(.0))]

@@ -14,7 +14,7 @@ use railsbench_providers::Registry;
 use secrecy::SecretString;
 
 use super::journey::Events;
-use super::plan::Wanted;
+use super::plan::{Wanted, provider_of};
 use super::{Campaign, CampaignError, CampaignEvent};
 
 /// Machines of one instance type.
@@ -55,7 +55,7 @@ impl<'a> Fleet<'a> {
             .map(|machine| {
                 Ok(Group {
                     machine: machine.clone(),
-                    provider: campaign.provider_of(&registry, machine)?,
+                    provider: provider_of(&registry, machine)?,
                     deployments: Vec::new(),
                     ended: HashSet::new(),
                     started: 0,

@@ -194,8 +194,7 @@ fn conclude(
     };
     if outcome.run.summary.task_counts.completed > 0 {
         let (report, files) = write_report(&outcome.results_dir)?;
-        events
-            .send(CampaignEvent::Reported { html: files.html.clone(), json: files.json.clone() });
+        events.send(CampaignEvent::Reported { html: files.html.clone(), json: files.json.clone() });
         outcome.report = Some(report);
         outcome.report_html = Some(files.html);
         outcome.report_json = Some(files.json);

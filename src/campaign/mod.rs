@@ -11,7 +11,7 @@ mod fleet;
 mod journey;
 mod plan;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use railsbench_core::config::RunConfig;
@@ -156,13 +156,11 @@ impl Campaign {
         if let Some(runner) = &self.runner {
             return std::path::absolute(runner).unwrap_or_else(|_| runner.clone());
         }
-        let beside = std::env::current_exe()
-            .ok()
-            .and_then(|program| program.parent().map(|folder| folder.join(RUNNER)));
-        let on_path = std::env::var_os("PATH")
-            .map(|path| std::env::split_paths(&path).map(|folder| folder.join(RUNNER)).collect())
-            .unwrap_or_else(Vec::new);
-        let candidates: Vec<PathBuf> = beside.into_iter().chain(on_path).collect();
+        let own = std::env::current_exe().ok();
+        let beside = own.as_deref().and_then(Path::parent).map(Path::to_owned);
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = beside.into_iter().chain(std::env::split_paths(&path));
+        let candidates: Vec<PathBuf> = folders.map(|folder| folder.join(RUNNER)).collect();
         let found = candidates.iter().find(|path| path.is_file()).or(candidates.first());
         found.cloned().unwrap_or_else(|| PathBuf::from(RUNNER))
     }

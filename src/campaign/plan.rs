@@ -1,8 +1,9 @@
 //! What a campaign would do, and whether it can, before anything is made.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use railsbench_core::config::MachineRequest;
+use railsbench_core::config::{ConfigError, FieldError, MachineRequest};
 use railsbench_core::id::{ProviderName, RunId};
 use railsbench_core::money::Usd;
 use railsbench_core::provider::{
@@ -64,6 +65,7 @@ impl Campaign {
     /// [`CampaignError`] of class `Config` naming what cannot be made.
     pub fn plan(&self) -> Result<CampaignPlan, CampaignError> {
         let registry = self.registry();
+        self.check_machines(&registry)?;
         let url = match &self.orchestrator {
             OrchestratorChoice::Embedded => EMBEDDED_URL.to_owned(),
             OrchestratorChoice::Remote { url, .. } => url.to_string(),
@@ -92,19 +94,35 @@ impl Campaign {
         })
     }
 
-    /// The provider of a machine.
-    pub(super) fn provider_of(
-        &self,
-        registry: &Registry,
-        machine: &MachineRequest,
-    ) -> Result<std::sync::Arc<dyn Provider>, CampaignError> {
-        registry.get(&machine.provider).ok_or_else(|| {
-            let known: Vec<String> = registry.names().iter().map(ToString::to_string).collect();
-            CampaignError::UnknownProvider {
-                provider: machine.provider.clone(),
-                known: known.join(", "),
+    /// Looks at every provider and instance type, so that all wrong ones are told at once.
+    fn check_machines(&self, registry: &Registry) -> Result<(), ConfigError> {
+        let known: Vec<String> = registry.names().iter().map(ToString::to_string).collect();
+        let mut errors: Vec<FieldError> = Vec::new();
+        let mut places: BTreeMap<&ProviderName, usize> = BTreeMap::new();
+        for machine in &self.config.machines {
+            let name = &machine.provider;
+            let place = places.entry(name).or_default();
+            let Some(provider) = registry.get(name) else {
+                if *place == 0 {
+                    errors.push(FieldError {
+                        field: name.to_string(),
+                        problem: "this build of railsbench has no such provider".to_owned(),
+                        fix: format!("use one of: {}", known.join(", ")),
+                    });
+                }
+                *place += 1;
+                continue;
+            };
+            if let Err(error) = provider.shape(machine.instance_type.as_str()) {
+                errors.push(FieldError {
+                    field: format!("{name}[{place}]"),
+                    problem: error.to_string(),
+                    fix: format!("`railsbench instance-types {name}` lists what there is"),
+                });
             }
-        })
+            *place += 1;
+        }
+        if errors.is_empty() { Ok(()) } else { Err(ConfigError { errors }) }
     }
 
     /// The plan for machines of one instance type.
@@ -114,7 +132,7 @@ impl Campaign {
         wanted: Wanted<'_>,
     ) -> Result<Plan, CampaignError> {
         let machine = wanted.machine;
-        let provider = self.provider_of(registry, machine)?;
+        let provider = provider_of(registry, machine)?;
         let config = &self.config;
         // Tasks are shared by the machines; the slowest has one more if they do not divide.
         let tasks_each = config.tasks_per_type.div_ceil(config.instances_per_type.max(1));
@@ -128,6 +146,8 @@ impl Campaign {
             max_lifetime: config.max_lifetime,
             allow_install: self.allow_install,
             runner: Some(self.runner_path().display().to_string()),
+            runners: Vec::new(),
+            runner_image: config.runner_image.clone(),
         };
         let request = ProvisionRequest {
             role: Role::Runner,
@@ -155,7 +175,7 @@ impl Campaign {
         let registry = self.registry();
         let mut found = Vec::new();
         for (plan, machine) in plan.plans.iter().zip(&self.config.machines) {
-            let provider = self.provider_of(&registry, machine)?;
+            let provider = provider_of(&registry, machine)?;
             let preflight = provider.preflight(plan).await?;
             found.push(ProviderPreflight { provider: machine.provider.clone(), preflight });
         }
@@ -182,6 +202,20 @@ impl Campaign {
     }
 }
 
+/// The provider of a machine.
+pub(super) fn provider_of(
+    registry: &Registry,
+    machine: &MachineRequest,
+) -> Result<std::sync::Arc<dyn Provider>, CampaignError> {
+    registry.get(&machine.provider).ok_or_else(|| {
+        let known: Vec<String> = registry.names().iter().map(ToString::to_string).collect();
+        CampaignError::UnknownProvider {
+            provider: machine.provider.clone(),
+            known: known.join(", "),
+        }
+    })
+}
+
 fn total_cost(plans: &[Plan]) -> CostRange {
     let sum = |part: fn(&CostRange) -> Usd| plans.iter().map(|plan| part(&plan.cost)).sum();
     let mut sources: Vec<&str> = Vec::new();
@@ -190,11 +224,18 @@ fn total_cost(plans: &[Plan]) -> CostRange {
             sources.push(&plan.cost.source);
         }
     }
+    let mut unpriced: Vec<String> = Vec::new();
+    for what in plans.iter().flat_map(|plan| &plan.cost.unpriced) {
+        if !unpriced.contains(what) {
+            unpriced.push(what.clone());
+        }
+    }
     CostRange {
         low: sum(|cost| cost.low),
         likely: sum(|cost| cost.likely),
         high: sum(|cost| cost.high),
         as_of: plans.iter().filter_map(|plan| plan.cost.as_of).min(),
         source: sources.join("; "),
+        unpriced,
     }
 }

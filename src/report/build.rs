@@ -55,9 +55,10 @@ impl Report {
             .map(|comparison| ComparisonReport { sentence: comparison.sentence(), comparison })
             .collect();
         let run = run_facts(&inputs.run);
+        let tasks: Vec<TaskReport> = inputs.tasks.iter().map(task_report).collect();
         Ok(Self {
             format: FORMAT,
-            headline: headline::sentences(&run, &labels, &comparisons, &failures),
+            headline: headline::sentences(&run, &labels, &comparisons, &failures, &tasks),
             settings: SettingsUsed {
                 confidence: settings.confidence,
                 resamples: settings.resamples,
@@ -70,7 +71,7 @@ impl Report {
             labels,
             comparisons,
             failures,
-            tasks: inputs.tasks.iter().map(task_report).collect(),
+            tasks,
         })
     }
 }

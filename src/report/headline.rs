@@ -3,7 +3,7 @@
 use railsbench_core::analysis::{Spread, Verdict};
 
 use super::format;
-use super::model::{ComparisonReport, Failure, LabelReport, RunFacts};
+use super::model::{ComparisonReport, Failure, LabelReport, RunFacts, TaskReport};
 
 /// The most important sentence first, then what limits it.
 pub(super) fn sentences(
@@ -11,6 +11,7 @@ pub(super) fn sentences(
     labels: &[LabelReport],
     comparisons: &[ComparisonReport],
     failures: &[Failure],
+    tasks: &[TaskReport],
 ) -> Vec<String> {
     let mut sentences = Vec::new();
     let variant = main_variant(labels);
@@ -23,6 +24,14 @@ pub(super) fn sentences(
         sentences.extend(labels.iter().filter_map(plain));
     }
     sentences.extend(limits(run, labels, comparisons));
+    let disturbed = tasks.iter().filter(|task| !task.metadata.noise.is_empty()).count();
+    if disturbed > 0 {
+        let verb = if disturbed == 1 { "was" } else { "were" };
+        sentences.push(format!(
+            "{disturbed} of {} tasks {verb} disturbed while they ran: see what is odd.",
+            tasks.len()
+        ));
+    }
     if !failures.is_empty() {
         let tasks = if failures.len() == 1 { "task" } else { "tasks" };
         sentences.push(format!("{} {tasks} gave no figures.", failures.len()));

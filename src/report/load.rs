@@ -110,8 +110,7 @@ fn read_task(folder: &Path) -> Result<(Metadata, Output), String> {
     let metadata = Metadata::parse(&read(METADATA_JSON, MAX_METADATA_BYTES)?)
         .map_err(|error| error.to_string())?;
     if let Some(expected) = &metadata.checksum {
-        let digest = Sha256::digest(&output_bytes);
-        let found: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let found = sha256_hex(&output_bytes);
         if *expected != found {
             return Err(format!(
                 "{OUTPUT_JSON} is not the file that {METADATA_JSON} names: SHA-256 {found} \
@@ -121,6 +120,11 @@ fn read_task(folder: &Path) -> Result<(Metadata, Output), String> {
     }
     let output = Output::parse(&output_bytes).map_err(|error| error.to_string())?;
     Ok((metadata, output))
+}
+
+/// SHA-256 in lower-case hexadecimal digits.
+pub(super) fn sha256_hex(bytes: &[u8]) -> String {
+    format!("{:x}", bytes::Bytes::copy_from_slice(&Sha256::digest(bytes)))
 }
 
 /// Reads a file, but at most one byte more than `limit`: enough to see that it is too large.

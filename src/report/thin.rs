@@ -92,7 +92,7 @@ fn buckets(first: i64, times: &[f64], size: usize) -> Vec<Point> {
         .map(|(bucket, index)| {
             let values = sorted(bucket);
             Point {
-                iteration: first + index * width + (bucket.len() / 2) as i64,
+                iteration: first + index * width + i64::try_from(bucket.len() / 2).unwrap_or(0),
                 least: quantile(&values, 0.0),
                 middle: quantile(&values, 0.5),
                 greatest: quantile(&values, 1.0),

@@ -28,7 +28,8 @@ fn a_program_can_bring_its_own_provider() {
 
 #[test]
 fn the_example_configurations_are_valid() {
-    for text in [include_str!("../../examples/local.json"), include_str!("../../examples/mock.json")]
+    for text in
+        [include_str!("../../examples/local.json"), include_str!("../../examples/mock.json")]
     {
         RunConfig::parse(text).unwrap();
     }

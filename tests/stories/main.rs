@@ -1,6 +1,8 @@
 //! Stories told from outside: the real server, runner and command line as processes, and what
 //! must be true of them together. One binary, because linking it is what takes time.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 mod support;
 
 mod examples_do_what_they_say;

@@ -24,7 +24,7 @@ fn a_mock_run_leaves_results_and_nothing_else() {
     }
     let report: Value =
         serde_json::from_slice(&std::fs::read(run.join("report.json")).unwrap()).unwrap();
-    assert_eq!(report["run_id"], "mock");
+    assert_eq!(report["run"]["id"], "mock");
     let html = std::fs::read_to_string(run.join("report.html")).unwrap();
     assert!(html.contains("<svg") && html.contains("mock_query"));
 
@@ -42,8 +42,7 @@ fn json_events_tell_the_whole_story() {
         cli.expect(0, &["run", "--config", "mock.json", "--run-id", "mock", "--yes", "--json"]);
     let events: Vec<Value> =
         printed.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
-    let names: Vec<&str> =
-        events.iter().filter_map(|event| event["event"].as_str()).collect();
+    let names: Vec<&str> = events.iter().filter_map(|event| event["event"].as_str()).collect();
     for wanted in ["stage", "run_ready", "provisioned", "lifecycle", "collected", "reported"] {
         assert!(names.contains(&wanted), "no {wanted} in {names:?}");
     }

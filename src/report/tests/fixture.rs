@@ -9,9 +9,9 @@ use railsbench_core::workload::RAILS;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Map, json};
-use sha2::{Digest as _, Sha256};
 
 use crate::report::RUN_JSON;
+use crate::report::load::sha256_hex;
 
 /// One instance type of the fixture.
 pub(super) struct Type<'a> {
@@ -108,7 +108,7 @@ impl Fixture<'_> {
         }
         let metadata = Map::from_iter([("quick".to_owned(), self.quick.into())]);
         let bytes = serde_json::to_vec(&Output { metadata, raw_data }).unwrap();
-        let checksum: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+        let checksum = sha256_hex(&bytes);
         std::fs::write(folder.join(OUTPUT_JSON), &bytes).unwrap();
         let noise: &[&str] =
             if number == 2 { &["steal time was 2.4 % of all processor time"] } else { &[] };

@@ -14,7 +14,7 @@ use railsbench::id::RunId;
 use railsbench::protocol::{RunStatus, RunView};
 
 /// Far longer than anything here takes: it ends a test that would hang, and asserts nothing.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A run of `tasks` mock tasks on the host.
 pub fn mock_config(tasks: u32) -> RunConfig {

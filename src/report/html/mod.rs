@@ -3,18 +3,22 @@
 //! The page needs nothing from outside: styles are in it, plots are SVG in it, and it has no
 //! scripts. Everything but those plots is escaped by the template engine.
 
+mod label;
+
 use std::collections::BTreeMap;
 
 use handlebars::Handlebars;
-use railsbench_core::analysis::{Speed, Verdict};
+use railsbench_core::analysis::{Flag, Speed, Verdict};
 use serde::Serialize;
 
-use super::model::{Failure, LabelReport, Oddity, Report, RunFacts, TaskReport};
+use label::LabelPart;
+
+use super::model::{Failure, Oddity, Report, RunFacts, TaskReport};
 use super::plots::{Plot, RatioRow, distribution, ratios, time_series};
 use super::thin::{MOST_TASKS, SeriesPlot};
 use super::{ReportError, format};
 
-const TEMPLATE: &str = include_str!("report.html.hbs");
+const TEMPLATE: &str = include_str!("../report.html.hbs");
 
 /// Rendered `report.html`.
 pub(super) fn render(report: &Report) -> Result<String, ReportError> {
@@ -42,7 +46,7 @@ struct Page<'a> {
     thinned: bool,
     more_tasks: bool,
     most_tasks: usize,
-    oddities: Vec<OddityPart<'a>>,
+    oddities: Vec<OddityPart>,
     failures: Vec<FailurePart<'a>>,
     machines: Vec<MachinePart<'a>>,
     config: String,
@@ -50,41 +54,6 @@ struct Page<'a> {
     resamples: usize,
     seed: u64,
     version: &'static str,
-}
-
-#[derive(Serialize)]
-struct LabelPart<'a> {
-    label: &'a str,
-    about: String,
-    variants: Vec<&'a str>,
-    has_speed_up: bool,
-    rows: Vec<Row>,
-    mean: Row,
-    speed_up: Option<Plot>,
-    price: Option<String>,
-    values: Vec<ValueRow>,
-}
-
-#[derive(Serialize)]
-struct Row {
-    name: String,
-    cells: Vec<Option<Cell>>,
-    speed_up: Option<Cell>,
-}
-
-#[derive(Serialize)]
-struct Cell {
-    value: String,
-    interval: String,
-    odd: bool,
-}
-
-#[derive(Serialize)]
-struct ValueRow {
-    variant: String,
-    requests_per_second: String,
-    per_million_requests: String,
-    per_million_iterations: String,
 }
 
 #[derive(Serialize)]
@@ -122,8 +91,8 @@ struct FailurePart<'a> {
 }
 
 #[derive(Serialize)]
-struct OddityPart<'a> {
-    about: &'a str,
+struct OddityPart {
+    about: String,
     words: String,
 }
 
@@ -149,7 +118,7 @@ impl<'a> Page<'a> {
             thinned: report.plots.iter().any(|plot| plot.dots.len() < plot.times),
             more_tasks: report.plots.iter().any(|plot| plot.task_count > MOST_TASKS),
             most_tasks: MOST_TASKS,
-            oddities: oddities(&report.oddities),
+            oddities: oddities(report),
             failures: report
                 .failures
                 .iter()
@@ -169,130 +138,6 @@ impl<'a> Page<'a> {
 /// To the second, in universal time.
 fn moment(time: jiff::Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
-}
-
-impl<'a> LabelPart<'a> {
-    fn new(label: &'a LabelReport) -> Result<Self, String> {
-        let analysis = &label.analysis;
-        let variants: Vec<&str> =
-            analysis.geometric_means.iter().map(|mean| mean.variant.as_str()).collect();
-        // The speed-up of the last variant: of YJIT, where there are two.
-        let fastest = variants.last().copied().unwrap_or_default();
-        let speed_up = |benchmark: Option<&str>| {
-            let found = analysis
-                .speed_ups
-                .iter()
-                .find(|one| one.variant == fastest && one.benchmark.as_deref() == benchmark);
-            found.map(|one| Cell {
-                value: format::ratio(one.speed.value),
-                interval: format::ratio_interval(&one.speed),
-                odd: false,
-            })
-        };
-        let mut names: Vec<&str> = Vec::new();
-        for series in &analysis.series {
-            if !names.contains(&series.benchmark.as_str()) {
-                names.push(&series.benchmark);
-            }
-        }
-        let rows = names.iter().map(|name| {
-            let cell = |variant: &&str| {
-                let mut all = analysis.series.iter();
-                let one = all.find(|one| one.benchmark == *name && one.variant == *variant)?;
-                Some(Cell {
-                    value: format::seconds(one.time.value),
-                    interval: format::seconds_interval(&one.time),
-                    odd: !one.flags.is_empty(),
-                })
-            };
-            Row {
-                name: (*name).to_owned(),
-                cells: variants.iter().map(cell).collect(),
-                speed_up: speed_up(Some(name)),
-            }
-        });
-        let means = analysis.geometric_means.iter().map(|mean| {
-            Some(Cell {
-                value: format::seconds(mean.time.value),
-                interval: format::seconds_interval(&mean.time),
-                odd: false,
-            })
-        });
-        let plural = |count: usize, word: &str| {
-            format!("{count} {word}{}", if count == 1 { "" } else { "s" })
-        };
-        Ok(Self {
-            label: &analysis.label,
-            about: format!(
-                "{} {}, {} on {}",
-                label.provider,
-                label.instance_type,
-                plural(analysis.tasks, "task"),
-                plural(analysis.machines, "machine"),
-            ),
-            has_speed_up: !analysis.speed_ups.is_empty(),
-            rows: rows.collect(),
-            mean: Row {
-                name: "geometric mean".to_owned(),
-                cells: means.collect(),
-                speed_up: speed_up(None),
-            },
-            speed_up: speed_up_plot(label, fastest, variants.len().saturating_sub(1))?,
-            price: label.price.as_ref().map(|price| {
-                format!(
-                    "{} per hour ({}, {})",
-                    format::money(price.per_hour),
-                    price.source,
-                    price.as_of
-                )
-            }),
-            values: values(label),
-            variants: variants.into_iter().map(format::variant).collect(),
-        })
-    }
-}
-
-fn speed_up_plot(label: &LabelReport, variant: &str, place: usize) -> Result<Option<Plot>, String> {
-    let ups = label.analysis.speed_ups.iter().filter(|one| one.variant == variant);
-    let (mean, each): (Vec<_>, Vec<_>) = ups.partition(|one| one.benchmark.is_none());
-    let Some(over) = mean.first().map(|one| one.over.as_str()) else { return Ok(None) };
-    let rows: Vec<RatioRow<'_>> = each
-        .into_iter()
-        .chain(mean)
-        .map(|one| RatioRow {
-            name: one.benchmark.as_deref().unwrap_or("geometric mean"),
-            speed: one.speed,
-            is_mean: one.benchmark.is_none(),
-        })
-        .collect();
-    let caption =
-        format!("speed with {} relative to {}", format::variant(variant), format::variant(over));
-    ratios(&caption, &rows, place).map(Some)
-}
-
-fn values(label: &LabelReport) -> Vec<ValueRow> {
-    let dash = || "–".to_owned();
-    label
-        .values
-        .iter()
-        .filter(|value| {
-            value.requests_per_second.is_some() || value.cost_per_million_iterations.is_some()
-        })
-        .map(|value| ValueRow {
-            variant: format::variant(&value.variant).to_owned(),
-            requests_per_second: value.requests_per_second.map_or_else(dash, format::three),
-            per_million_requests: value.cost_per_million_requests.map_or_else(dash, format::money),
-            per_million_iterations: value.cost_per_million_iterations.map_or_else(dash, |cost| {
-                let likely = format::money(cost.likely);
-                match (cost.low, cost.high) {
-                    (Some(low), Some(high)) => {
-                        format!("{likely} ({}–{})", format::money(low), format::money(high))
-                    }
-                    _ => likely,
-                }
-            }),
-        })
-        .collect()
 }
 
 /// Places of the run's variants, for their colours.
@@ -384,15 +229,27 @@ fn benchmarks(report: &Report) -> Result<Vec<BenchmarkPart>, String> {
         .collect()
 }
 
-/// One line for each thing that something is odd about.
-fn oddities(all: &[Oddity]) -> Vec<OddityPart<'_>> {
-    all.chunk_by(|a, b| a.about == b.about)
+/// One line for each thing that something is odd about; what is odd about most of a short run,
+/// that it is short, in one line.
+fn oddities(report: &Report) -> Vec<OddityPart> {
+    let short = |oddity: &&Oddity| matches!(oddity.flag, Some(Flag::FewTimes { .. }));
+    let (few, others): (Vec<&Oddity>, Vec<&Oddity>) = report.oddities.iter().partition(short);
+    let mut parts: Vec<OddityPart> = others
+        .chunk_by(|a, b| a.about == b.about)
         .map(|group| {
             let sentences: Vec<String> =
                 group.iter().map(|oddity| format::unbroken(&oddity.sentence)).collect();
-            OddityPart { about: &group[0].about, words: sentences.join("; ") }
+            OddityPart { about: group[0].about.clone(), words: sentences.join("; ") }
         })
-        .collect()
+        .collect();
+    if !few.is_empty() {
+        parts.push(OddityPart {
+            about: format!("{} of {} series", few.len(), report.plots.len()),
+            words: "fewer than 20 times in a task, too few to see whether they are steady"
+                .to_owned(),
+        });
+    }
+    parts
 }
 
 /// What is known of the machine of one task; what is not is left out.

@@ -16,9 +16,9 @@
 //! # }
 //! ```
 //!
-//! Two seams can be
-//! implemented by others, each with a public conformance suite: [`store::Store`] (runs, tasks,
-//! events, tokens) and [`artifacts::ArtifactStore`] (archives of results).
+//! Two seams can be implemented by others, each with a public conformance suite:
+//! [`store::Store`] (runs, tasks, events, tokens) and [`artifacts::ArtifactStore`] (archives of
+//! results).
 
 pub mod alerts;
 pub mod artifacts;
@@ -26,11 +26,12 @@ pub mod clock;
 mod config;
 mod dashboard;
 mod data_dir;
-pub mod http;
+mod http;
 mod metrics;
 mod reaper;
 mod server;
 pub mod store;
 
 pub use config::{ArtifactsConfig, ServerConfig};
+pub use http::openapi_document;
 pub use server::{Parts, Server, ServerError};

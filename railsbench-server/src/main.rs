@@ -58,7 +58,8 @@ fn start_log(format: LogFormat) {
 /// Runs the server until a signal or a failure ends it.
 async fn serve(config: ServerConfig) -> Result<(), ServerError> {
     let handler = |kind| {
-        signal(kind).map_err(|error| ServerError::Failed(format!("cannot wait for signals: {error}")))
+        signal(kind)
+            .map_err(|error| ServerError::Failed(format!("cannot wait for signals: {error}")))
     };
     let mut terminate = handler(SignalKind::terminate())?;
     let mut interrupt = handler(SignalKind::interrupt())?;

@@ -341,6 +341,7 @@ async fn open_store(path: PathBuf) -> Result<Arc<dyn Store>, ServerError> {
     Ok(Arc::new(store))
 }
 
+#[cfg_attr(not(feature = "s3"), expect(clippy::unused_async, reason = "only S3 has to be asked"))]
 async fn open_artifacts(
     config: &ServerConfig,
     data: &DataDir,

@@ -3,6 +3,8 @@
 //! The test starts its own executable as a child that writes and says what was acknowledged,
 //! kills it in the middle, and looks for all of it.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -95,9 +97,8 @@ fn write_and_kill(database: &Path, round: usize) -> Vec<String> {
     let mut line = String::new();
     while lines.read_line(&mut line).unwrap() > 0 {
         let whole = line.strip_suffix('\n');
-        acknowledged.extend(
-            whole.and_then(|line| line.strip_prefix("acknowledged ")).map(str::to_owned),
-        );
+        acknowledged
+            .extend(whole.and_then(|line| line.strip_prefix("acknowledged ")).map(str::to_owned));
         line.clear();
         if acknowledged.len() == ENOUGH {
             child.kill().unwrap();

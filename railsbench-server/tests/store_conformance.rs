@@ -1,6 +1,8 @@
 //! Our stores pass the suite that every store must pass; the durable one also when it is closed
 //! and opened between any two steps.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
@@ -34,18 +34,19 @@ impl<T: FromStr<Err = InvalidId>> FromRequestParts<App> for PathId<T> {
     }
 }
 
-/// The query of a URL.
+/// The query of a URL. Empty values count as absent, as in forms.
 #[derive(Debug)]
 pub(crate) struct Params<T>(pub(crate) T);
 
 impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        match Query::<T>::from_request_parts(parts, app).await {
-            Ok(Query(value)) => Ok(Self(value)),
-            Err(rejection) => Err(ApiError::malformed(shorten(&rejection.body_text()))),
-        }
+    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self, ApiError> {
+        let query = tidy_pairs(parts.uri.query().unwrap_or("").as_bytes());
+        let query = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
+        serde_path_to_error::deserialize(query)
+            .map(Self)
+            .map_err(|error| ApiError::malformed(shorten(&format!("the query is wrong: {error}"))))
     }
 }
 
@@ -130,22 +131,26 @@ fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         .map_err(|error| wrong_field(&error.path().to_string(), &error.inner().to_string()))
 }
 
-/// Reads a form. Empty values count as absent, because that is what a shell script sends for a
-/// variable that is not set.
+/// Reads a form.
 fn from_form<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    let text = std::str::from_utf8(bytes)
-        .map_err(|_| ApiError::malformed("the body is not a form: it is not UTF-8"))?;
-    let mut pairs: Vec<(String, String)> = form_urlencoded::parse(text.as_bytes())
-        .filter(|(_, value)| !value.is_empty())
-        .map(|(name, value)| (name.into_owned(), value.into_owned()))
-        .collect();
+    if std::str::from_utf8(bytes).is_err() {
+        return Err(ApiError::malformed("the body is not a form: it is not UTF-8"));
+    }
+    let form = tidy_pairs(bytes);
+    let form = serde_urlencoded::Deserializer::new(form_urlencoded::parse(form.as_bytes()));
+    serde_path_to_error::deserialize(form)
+        .map_err(|error| wrong_field(&error.path().to_string(), &error.inner().to_string()))
+}
+
+/// The pairs of a form or query without empty values, because those are what a shell script
+/// sends for a variable that is not set, and with one name for a heartbeat's status.
+fn tidy_pairs(bytes: &[u8]) -> String {
+    let mut pairs: Vec<_> =
+        form_urlencoded::parse(bytes).filter(|(_, value)| !value.is_empty()).collect();
     if pairs.iter().any(|(name, _)| name == "heartbeat_status") {
         pairs.retain(|(name, _)| name != "status");
     }
-    let tidy: String = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-    let form = serde_urlencoded::Deserializer::new(form_urlencoded::parse(tidy.as_bytes()));
-    serde_path_to_error::deserialize(form)
-        .map_err(|error| wrong_field(&error.path().to_string(), &error.inner().to_string()))
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
 /// Says which field is wrong, from the path and the words that serde gives.

@@ -179,6 +179,7 @@ struct Paging {
     /// `next_cursor` of the page before; absent for the first page.
     cursor: Option<String>,
     /// Most entries of the page, 1 to 1000; 100 if absent.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
 }
 
@@ -275,6 +276,7 @@ struct TaskQuery {
     /// `next_cursor` of the page before; absent for the first page.
     cursor: Option<String>,
     /// Most entries of the page, 1 to 1000; 100 if absent.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
 }
 

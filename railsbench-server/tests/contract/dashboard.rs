@@ -98,6 +98,8 @@ async fn pages_show_runs_and_tasks_to_those_who_are_logged_in() {
     for inline in ["<script>", "style=", " onclick"] {
         assert!(!run.text.contains(inline), "{inline} in {}", run.text);
     }
+    let list = page(&bench, "/?cursor=", Some(&reader)).await;
+    assert_eq!(list.status, StatusCode::OK);
     page(&bench, "/dashboard/runs/nobody", Some(&reader)).await.problem(404);
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use railsbench_server::{Server, ServerError};
+use railsbench_server::store::{MemoryStore, Store};
+use railsbench_server::{Parts, Server, ServerError};
 use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -128,4 +129,23 @@ async fn a_dropped_server_ends() {
         }
     };
     tokio::time::timeout(Duration::from_secs(30), gone).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_runs_on_parts_of_its_owner() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = std::sync::Arc::new(MemoryStore::new());
+    let parts = Parts { store: Some(store.clone()), ..Parts::default() };
+    let server = Server::start_with(config(&folder), parts).await.unwrap();
+    let made = client()
+        .post(server.url().join("runs").unwrap())
+        .bearer_auth(OPERATOR)
+        .json(&serde_json::json!({"run_id": "r", "ruby_version": "system", "local": ["host"]}))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(made.status(), StatusCode::CREATED);
+    let id = railsbench_core::id::RunId::new("r").unwrap();
+    assert!(store.run(&id).await.unwrap().is_some());
+    server.shutdown().await.unwrap();
 }

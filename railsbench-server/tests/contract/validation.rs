@@ -107,6 +107,7 @@ async fn queries_out_of_range() {
     ] {
         bench.get(path).await.problem(status);
     }
+    bench.get("/runs?limit=&cursor=").await.expect(StatusCode::OK);
     let body = json!({"provider": "local", "instance_type": "host", "wait_seconds": 31});
     let refused = bench.post("/runs/v/tasks/claim", OPERATOR, &body).await.problem(422);
     assert_eq!(refused["errors"][0]["field"], "wait_seconds");

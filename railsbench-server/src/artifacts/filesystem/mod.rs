@@ -134,8 +134,9 @@ impl FilesystemArtifacts {
     }
 
     async fn put_in_place(&self, upload: TempPath, key: &ArtifactKey) -> Result<(), ArtifactError> {
-        let (target, root) = (self.path(key), self.objects.clone());
+        let (root, key) = (self.objects.clone(), key.clone());
         blocking("put an upload in its place", move || {
+            let target = locate(&root, &key)?;
             let folder = target.parent().unwrap_or(&root);
             std::fs::create_dir_all(folder)?;
             upload.persist(&target)?;
@@ -146,10 +147,6 @@ impl FilesystemArtifacts {
             Ok(())
         })
         .await
-    }
-
-    fn path(&self, key: &ArtifactKey) -> PathBuf {
-        self.objects.join(key.as_str())
     }
 }
 
@@ -173,9 +170,22 @@ fn is_absent(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
-/// What a path holds, if it is a file and not a link or folder.
-fn info(path: &Path, key: &ArtifactKey) -> std::io::Result<Option<ObjectInfo>> {
-    let metadata = match std::fs::symlink_metadata(path) {
+/// Where an object is. The way to it must be of folders: a link among them would lead elsewhere.
+fn locate(root: &Path, key: &ArtifactKey) -> std::io::Result<PathBuf> {
+    let path = root.join(key.as_str());
+    let folders = path.ancestors().skip(1).take_while(|folder| *folder != root);
+    for folder in folders {
+        if folder.is_symlink() {
+            let detail = format!("{} is a link", folder.display());
+            return Err(std::io::Error::new(ErrorKind::NotADirectory, detail));
+        }
+    }
+    Ok(path)
+}
+
+/// What is stored at a key: a file, and not a link or folder.
+fn info(root: &Path, key: &ArtifactKey) -> std::io::Result<Option<ObjectInfo>> {
+    let metadata = match locate(root, key).and_then(std::fs::symlink_metadata) {
         Ok(metadata) if metadata.is_file() => metadata,
         Ok(_) => return Ok(None),
         Err(error) if is_absent(&error) => return Ok(None),
@@ -185,25 +195,23 @@ fn info(path: &Path, key: &ArtifactKey) -> std::io::Result<Option<ObjectInfo>> {
     Ok(Some(ObjectInfo { key: key.clone(), size: metadata.len(), modified_at }))
 }
 
-/// Adds every object at or below a path.
-fn collect(path: &Path, key: &ArtifactKey, found: &mut Vec<ObjectInfo>) -> std::io::Result<()> {
-    found.extend(info(path, key)?);
-    let entries = match std::fs::read_dir(path) {
+/// Adds every object at or below a key.
+fn collect(root: &Path, key: &ArtifactKey, found: &mut Vec<ObjectInfo>) -> std::io::Result<()> {
+    found.extend(info(root, key)?);
+    let entries = locate(root, key).and_then(|path| {
+        if path.is_symlink() { Err(ErrorKind::NotADirectory.into()) } else { path.read_dir() }
+    });
+    let entries = match entries {
         Ok(entries) => entries,
         Err(error) if is_absent(&error) => return Ok(()),
         Err(error) => return Err(error),
     };
     for entry in entries {
-        let entry = entry?;
-        let name = entry.file_name();
+        let name = entry?.file_name();
         // What is not a key was not put there by this store.
-        let Some(key) =
-            name.to_str().and_then(|name| ArtifactKey::new(&format!("{key}/{name}")).ok())
-        else {
-            continue;
-        };
-        if !entry.file_type()?.is_symlink() {
-            collect(&entry.path(), &key, found)?;
+        let below = name.to_str().map(|name| ArtifactKey::new(&format!("{key}/{name}")));
+        if let Some(Ok(below)) = below {
+            collect(root, &below, found)?;
         }
     }
     Ok(())
@@ -231,14 +239,14 @@ impl ArtifactStore for FilesystemArtifacts {
     }
 
     async fn head(&self, key: &ArtifactKey) -> Result<Option<ObjectInfo>, ArtifactError> {
-        let (path, key) = (self.path(key), key.clone());
-        blocking("look at an artifact", move || info(&path, &key)).await
+        let (root, key) = (self.objects.clone(), key.clone());
+        blocking("look at an artifact", move || info(&root, &key)).await
     }
 
     async fn read(&self, key: &ArtifactKey) -> Result<ByteStream, ArtifactError> {
-        let (path, wanted) = (self.path(key), key.clone());
-        let open = move || match info(&path, &wanted)? {
-            Some(_) => std::fs::File::open(&path).map(Some),
+        let (root, wanted) = (self.objects.clone(), key.clone());
+        let open = move || match info(&root, &wanted)? {
+            Some(_) => std::fs::File::open(locate(&root, &wanted)?).map(Some),
             None => Ok(None),
         };
         let file = blocking("read an artifact", open).await?;
@@ -248,8 +256,8 @@ impl ArtifactStore for FilesystemArtifacts {
     }
 
     async fn delete(&self, key: &ArtifactKey) -> Result<(), ArtifactError> {
-        let path = self.path(key);
-        let remove = move || match std::fs::remove_file(&path) {
+        let (root, key) = (self.objects.clone(), key.clone());
+        let remove = move || match locate(&root, &key).and_then(std::fs::remove_file) {
             Err(error) if is_absent(&error) => Ok(()),
             outcome => outcome,
         };
@@ -257,10 +265,10 @@ impl ArtifactStore for FilesystemArtifacts {
     }
 
     async fn list(&self, prefix: &ArtifactKey) -> Result<Vec<ObjectInfo>, ArtifactError> {
-        let (path, key) = (self.path(prefix), prefix.clone());
+        let (root, prefix) = (self.objects.clone(), prefix.clone());
         let mut found = blocking("list artifacts", move || {
             let mut found = Vec::new();
-            collect(&path, &key, &mut found)?;
+            collect(&root, &prefix, &mut found)?;
             Ok(found)
         })
         .await?;
@@ -277,3 +285,6 @@ impl ArtifactStore for FilesystemArtifacts {
         Some(self)
     }
 }
+
+#[cfg(test)]
+mod tests;

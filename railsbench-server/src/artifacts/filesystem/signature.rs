@@ -115,6 +115,9 @@ impl Signer {
                 .map(|(_, value)| value.into_owned())
                 .ok_or(UNSIGNED)
         };
+        if parameter("op")? != operation.as_str() {
+            return Err(WRONG);
+        }
         let signature = URL_SAFE_NO_PAD.decode(parameter("sig")?).map_err(|_| WRONG)?;
         let expires: i64 = parameter("expires")?.parse().map_err(|_| WRONG)?;
         let permission = Permission {

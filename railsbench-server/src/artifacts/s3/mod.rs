@@ -110,8 +110,8 @@ impl S3Artifacts {
             backend(ACTION, "there are no AWS credentials; set AWS_PROFILE or AWS_ACCESS_KEY_ID")
         })?;
         let client = client(&config, &shared);
-        let objects =
-            reader(&config, region, credentials).map_err(|error| backend(ACTION, causes(&error)))?;
+        let objects = reader(&config, region, credentials)
+            .map_err(|error| backend(ACTION, causes(&error)))?;
         let store = Self { config, client, objects };
         store.preflight(ACTION).await?;
         Ok(store)
@@ -218,7 +218,8 @@ fn signed(
     signing: &PresigningConfig,
 ) -> Result<SignedUrl, ArtifactError> {
     let end = signing.start_time() + signing.expires();
-    let expires_at = Timestamp::try_from(end).map_err(|error| backend("sign a URL", causes(&error)))?;
+    let expires_at =
+        Timestamp::try_from(end).map_err(|error| backend("sign a URL", causes(&error)))?;
     Ok(SignedUrl { url: request.uri().to_owned(), expires_at })
 }
 

@@ -88,6 +88,7 @@ pub const CASES: &[Case] = cases! {
         making_a_run_twice_gives_the_same_run,
         another_configuration_is_refused,
         one_of_many_that_make_the_same_run_makes_it,
+        a_run_that_cannot_be_made_leaves_nothing,
         runs_are_paged_newest_first,
         tasks_are_paged_and_filtered,
         what_is_not_there_is_said_so,

@@ -100,6 +100,28 @@ pub(super) async fn one_of_many_that_make_the_same_run_makes_it(subject: &dyn Su
     steps.check_replay("r").await;
 }
 
+pub(super) async fn a_run_that_cannot_be_made_leaves_nothing(subject: &dyn Subject) {
+    let steps = Steps(subject);
+    let taken = new_run("r", ONE_TYPE);
+    let id = run_id("s");
+    steps.create(taken.clone()).await;
+    // The same seed at the same time: its tasks would have the ids of the other's.
+    let twin = NewRun { id: id.clone(), ..taken };
+    let store = steps.store().await;
+    let (refused, made) =
+        futures::join!(store.create_run(twin), store.create_run(new_run("t", ONE_TYPE)));
+    drop(store);
+    assert!(matches!(refused, Err(StoreError::Engine { .. })), "{refused:?}");
+    assert!(made.is_ok_and(|made| made.fresh), "another run at the same moment is made");
+    let store = steps.store().await;
+    assert_eq!(store.run(&id).await.expect("runs can be read"), None, "no half of it is left");
+    drop(store);
+    for id in ["r", "t"] {
+        assert_eq!(steps.tasks(id).await.len(), 3);
+        steps.check_replay(id).await;
+    }
+}
+
 pub(super) async fn runs_are_paged_newest_first(subject: &dyn Subject) {
     let steps = Steps(subject);
     for (id, second) in [("c", 5), ("a", 9), ("b", 5), ("d", 1), ("e", 9)] {
@@ -159,7 +181,8 @@ pub(super) async fn what_is_not_there_is_said_so(subject: &dyn Subject) {
     let nobody = run_id("nobody");
     let nothing = TaskId::from_parts(1, 1);
     let store = steps.store().await;
-    let unknown_run = |error: &StoreError| matches!(error, StoreError::UnknownRun(id) if id == &nobody);
+    let unknown_run =
+        |error: &StoreError| matches!(error, StoreError::UnknownRun(id) if id == &nobody);
     assert_eq!(store.run(&nobody).await.expect("runs can be read"), None);
     assert_eq!(store.runs(None, 10).await.expect("runs can be listed"), []);
     assert_eq!(store.task(&nothing).await.expect("tasks can be read"), None);

@@ -3,16 +3,14 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
 use railsbench_core::id::{Attempt, TaskId};
 use railsbench_core::lifecycle::{Command, Replay, Task};
 use railsbench_core::protocol::{EventKind, Phase, TaskStatus};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 
 use super::Subject;
-use super::fixture::{
-    Steps, at, caller, claim_on, complete, fail, heartbeat, new_run, run_id,
-};
+use super::fixture::{Steps, at, caller, claim_on, complete, fail, heartbeat, new_run, run_id};
 use crate::store::{Claimed, Store, StoreError};
 
 const CONFIG: &str = r#"{"ruby_version": "3.3.0", "runs_per_instance_type": 12,

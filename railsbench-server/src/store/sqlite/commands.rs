@@ -38,9 +38,8 @@ const FORGET_TOKENS: &str = "DELETE FROM tokens WHERE expires_at <= ?1";
 
 /// Every statement above that looks for rows, for the test that looks at their plans.
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[
-    SAVE_RUN_STATE, SAVE_TASK, REMOVE_IDLE, FORGET_IDLE, TAKE_TOKEN, FORGET_TOKENS,
-];
+pub(super) const STATEMENTS: &[&str] =
+    &[SAVE_RUN_STATE, SAVE_TASK, REMOVE_IDLE, FORGET_IDLE, TAKE_TOKEN, FORGET_TOKENS];
 
 impl Unit<'_> {
     fn execute(&self, sql: &str, params: impl Params) -> Result<(), Failure> {

@@ -57,8 +57,23 @@ const TOKEN: &str = "SELECT scope, run_id, expires_at FROM tokens
 /// Every statement above, for the test that looks at their plans.
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[
-    RUN, RUNS, RUNS_AFTER, RUN_STATE, RUN_EXISTS, CONFIG, TASK, TASKS, OPEN_TASKS, DUE_IN_QUEUE,
-    DUE, OWN, OLDEST_PENDING, HELD, IDLE, EVENTS, TOKEN,
+    RUN,
+    RUNS,
+    RUNS_AFTER,
+    RUN_STATE,
+    RUN_EXISTS,
+    CONFIG,
+    TASK,
+    TASKS,
+    OPEN_TASKS,
+    DUE_IN_QUEUE,
+    DUE,
+    OWN,
+    OLDEST_PENDING,
+    HELD,
+    IDLE,
+    EVENTS,
+    TOKEN,
 ];
 
 /// All rows of a query.

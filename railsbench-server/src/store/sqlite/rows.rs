@@ -122,3 +122,28 @@ pub(super) fn token(row: &Row<'_>, hash: TokenHash) -> Result<StoredToken, Failu
     };
     Ok(StoredToken { hash, scope, expires_at: instant(row, "expires_at")? })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn instants() -> impl Strategy<Value = Timestamp> {
+        (0i64..253_000_000_000, 0i32..1_000_000_000)
+            .prop_map(|(second, nanosecond)| Timestamp::new(second, nanosecond).unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn times_sort_as_text_and_come_back_exactly(a in instants(), b in instants()) {
+            prop_assert_eq!(time(a).cmp(&time(b)), a.cmp(&b));
+            prop_assert_eq!(time(a).parse::<Timestamp>().unwrap(), a);
+        }
+    }
+
+    #[test]
+    fn the_last_time_of_all_is_no_longer_than_others() {
+        assert_eq!(time(Timestamp::MAX).len(), time(Timestamp::UNIX_EPOCH).len());
+    }
+}

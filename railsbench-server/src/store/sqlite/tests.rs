@@ -132,12 +132,14 @@ async fn a_file_that_is_damaged_later_is_an_error_and_no_panic() {
 async fn a_full_disk_refuses_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (store, task) = store_with_held_task(&folder).await;
-    let limit = |pages: u32| move |unit: &mut Unit<'_>| {
-        let count = "SELECT page_count FROM pragma_page_count";
-        let now: u32 = unit.connection.query_row(count, [], |row| row.get(0))?;
-        unit.connection
-            .pragma_update_and_check(None, "max_page_count", now + pages, |_| Ok(()))?;
-        Ok(())
+    let limit = |pages: u32| {
+        move |unit: &mut Unit<'_>| {
+            let count = "SELECT page_count FROM pragma_page_count";
+            let now: u32 = unit.connection.query_row(count, [], |row| row.get(0))?;
+            unit.connection
+                .pragma_update_and_check(None, "max_page_count", now + pages, |_| Ok(()))?;
+            Ok(())
+        }
     };
     store.writer.submit("set a limit", limit(4)).await.unwrap();
     let mut acknowledged = Vec::new();

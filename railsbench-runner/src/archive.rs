@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use jiff::Timestamp;
 use railsbench_core::results::{METADATA_JSON, OUTPUT_CSV, OUTPUT_JSON, OUTPUT_TXT};
 use sha2::{Digest, Sha256};
 
@@ -61,6 +62,7 @@ fn append(
     let mut header = tar::Header::new_gnu();
     header.set_size(size);
     header.set_mode(0o644);
+    header.set_mtime(u64::try_from(Timestamp::now().as_second()).unwrap_or(0));
     tar.append_data(&mut header, name, content)
 }
 

@@ -155,7 +155,10 @@ impl<'a> Delivery<'a> {
             };
             let complete = || self.client.complete(&self.task.id, &request);
             match Patience::LONG.persist(complete).await {
-                Ok(_) => return Ok(Ok(TaskEnd::Completed)),
+                Ok(_) => {
+                    tracing::info!(bytes = archive.size, "delivered");
+                    return Ok(Ok(TaskEnd::Completed));
+                }
                 Err(error) if error.rejected_status() == Some(422) => {
                     if uploaded_again {
                         return Ok(Err(Failure::of_runner("result_rejected", error)));

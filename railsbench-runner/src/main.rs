@@ -1,5 +1,6 @@
 //! `railsbench-runner`: the agent as a program, and the two steps that it starts itself for.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,6 +12,9 @@ use railsbench_runner::workload::{Launch, Workload, embedded_suites, run_mock};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 const HELP: &str = "\
 Environment:
@@ -74,8 +78,7 @@ fn main() -> ExitCode {
 }
 
 fn run(verbose: bool) -> ExitCode {
-    let level = if verbose { LevelFilter::DEBUG } else { LevelFilter::INFO };
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(level).init();
+    log_to_stderr(if verbose { LevelFilter::DEBUG } else { LevelFilter::INFO });
     let config = match RunnerConfig::from_variables(|name| std::env::var(name).ok()) {
         Ok(config) => config,
         Err(error) => {
@@ -116,6 +119,18 @@ fn work(config: RunnerConfig) -> Result<ExitCode, Box<dyn std::error::Error>> {
             Ending::Stopped => ExitCode::from(signalled.await?),
         })
     })
+}
+
+/// Logs what railsbench does at `level`, and of what it uses only warnings: the details of HTTP
+/// connections hold secrets.
+fn log_to_stderr(level: LevelFilter) {
+    let wanted =
+        Targets::new().with_default(LevelFilter::WARN).with_target("railsbench_runner", level);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false);
+    tracing_subscriber::registry().with(lines).with(wanted).init();
 }
 
 /// Waits for the first signal, begins the end, and gives the exit code for it.

@@ -98,6 +98,7 @@ impl TaskRun<'_> {
         updates.change(|status| {
             status.phase = Phase::Uploading;
             status.current_benchmark = None;
+            status.message = None;
             status.progress_pct = outcome.is_ok().then_some(100.0);
         });
         let mut delivery = Delivery::new(self.client, task, lease, job, urls);
@@ -139,6 +140,7 @@ impl TaskRun<'_> {
                 updates.change(|status| {
                     status.current_benchmark = Some(name);
                     status.progress_pct = percent.or(status.progress_pct);
+                    status.message = None;
                 });
             }
             Progress::Message(message) => {

@@ -27,6 +27,7 @@ fn program() -> Command {
 
 fn start(stub: &Stub, workdir: &TempDir) -> Child {
     program()
+        .arg("--verbose")
         .env("ORCHESTRATOR_URL", stub.url())
         .env("API_KEY", TOKEN)
         .env("RUN_ID", RUN)

@@ -164,6 +164,8 @@ impl World {
             let attempt = Attempt(self.attempts);
             self.active = Some(Active { task, runner_id, attempt, phase: Phase::Boot });
         }
+        // A claim that is repeated begins the attempt anew.
+        self.active.as_mut().unwrap().phase = Phase::Boot;
         let urls = self.urls(address);
         let lease = self.lease();
         let task = self.active.as_ref().unwrap().task.clone();

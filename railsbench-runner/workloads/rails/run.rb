@@ -25,6 +25,8 @@ def folder(variable)
                                 exit_code: Railsbench::Failure::USAGE)
 end
 
+# A new machine may have no locale.
+Encoding.default_external = Encoding::UTF_8
 $stdout.sync = true
 driver = nil
 begin
@@ -34,7 +36,8 @@ begin
   end)
   driver = Railsbench::Driver.new(
     specification, progress: Railsbench::Progress.open(ENV.fetch("RAILSBENCH_PROGRESS", nil)),
-                   output: folder("RAILSBENCH_OUTPUT_DIR"), scratch: folder("RAILSBENCH_SCRATCH_DIR")
+                   output: folder("RAILSBENCH_OUTPUT_DIR"),
+                   scratch: folder("RAILSBENCH_SCRATCH_DIR")
   )
   driver.run
 rescue Railsbench::Failure => failure

@@ -40,12 +40,13 @@ module Railsbench
       end
 
       def customers_with_orders
-        Customer.joins(:orders).where(orders: { status: Order::STATUSES }).distinct.order(:name).to_a
+        Customer.joins(:orders).where(orders: { status: Order::STATUSES }).distinct
+                .order(:name).to_a
       end
 
       def best_authors
-        Author.joins(books: :reviews).group("authors.id").order(Arel.sql("AVG(reviews.rating) DESC"))
-              .having("COUNT(reviews.id) > 5").limit(10).to_a
+        Author.joins(books: :reviews).group("authors.id").having("COUNT(reviews.id) > 5")
+              .order(Arel.sql("AVG(reviews.rating) DESC")).limit(10).to_a
       end
 
       def books_by_id

@@ -65,7 +65,7 @@ module Railsbench
 
       # The header is a list from Rack 3 on, and lines of one string before.
       def cookies_set_by(headers)
-        lines = Array(headers["set-cookie"] || headers["Set-Cookie"]).flat_map { |line| line.split("\n") }
+        lines = Array(headers["set-cookie"] || headers["Set-Cookie"]).flat_map(&:lines)
         lines.map { |line| line[/\A[^;]+/] }.join("; ")
       end
     end

@@ -19,8 +19,9 @@ module Railsbench
       def check
         body = @client.fetch(@request).body
         expect "rows of genres and customers", Book::GENRES.size + 50 + 2, body.scan("<tr>").size
-        copies = LineItem.joins(:book).where(books: { genre: "crime" }).sum(:quantity)
-        expect "copies of crime", /<td>Crime<\/td><td>#{ActiveSupport::NumberHelper.number_to_delimited(copies)}<\/td>/, body
+        sold = LineItem.joins(:book).where(books: { genre: "crime" }).sum(:quantity)
+        copies = ActiveSupport::NumberHelper.number_to_delimited(sold)
+        expect "copies of crime", %r{<td>Crime</td><td>#{copies}</td>}, body
       end
 
       def before_measuring

@@ -22,7 +22,8 @@ module Railsbench
       PAGES = [
         ["/", "text/html"], ["/api/books?page=1", "application/json"],
         ["/books/7", "text/html"], ["/api/books/123", "application/json"],
-        ["/books?page=3&locale=de", "text/html"], ["/api/books?genre=crime&page=2", "application/json"],
+        ["/books?page=3&locale=de", "text/html"],
+        ["/api/books?genre=crime&page=2", "application/json"],
         ["/orders/77", "text/html"], ["/api/books/456", "application/json"],
         ["/books/456?locale=de", "text/html"], ["/api/books/42", "application/json"]
       ].freeze
@@ -84,7 +85,8 @@ module Railsbench
         [(seconds / WINDOW_SECONDS).ceil, at_least].max
       end
 
-      # Runs the clients until `finish` and returns [when it ended, how long it took] of each request.
+      # Runs the clients until `finish` and returns, for each request, when it ended and how long it
+      # took.
       def load_server(finish)
         processes = (@workers / WORKERS_PER_LOAD_PROCESS.to_f).ceil
         shares = Array.new(processes) { |number| share(@clients, processes, number) }
@@ -110,8 +112,8 @@ module Railsbench
         arguments = JSON.generate({ port: @server.port, pages: @pages, clients: clients,
                                     first_client: first_client, finish: finish })
         thread = Thread.new do
-          output, errors, status = Open3.capture3(RbConfig.ruby, "--disable-gems", PROGRAM, arguments,
-                                                  binmode: true)
+          output, errors, status = Open3.capture3(RbConfig.ruby, "--disable-gems", PROGRAM,
+                                                  arguments, binmode: true)
           raise Failure, "the clients failed: #{errors.strip}" unless status.success?
 
           output

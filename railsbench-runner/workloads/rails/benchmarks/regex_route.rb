@@ -21,7 +21,7 @@ module Railsbench
         "/section6/things3/by/some-long-slug-of-words" => "name=slug&slug=some-long-slug-of-words",
         "/section3/things7" => "name=list",
         "/section9/things15/8/parts/latest.json" => "name=latest&thing_id=8&format=json",
-        "/files/a/deep/path/to/some/file.pdf" => "name=file&path=a/deep/path/to/some/file&format=pdf",
+        "/files/a/deep/path/to/a/file.pdf" => "name=file&path=a/deep/path/to/a/file&format=pdf",
         "/section11/things19/not-a-number" => nil
       }.freeze
       ROUNDS = 25
@@ -37,7 +37,8 @@ module Railsbench
               RESOURCES.times do |number|
                 scope "/things#{number}" do
                   get "/", to: ENDPOINT, defaults: { name: "list" }
-                  get "/by/:slug", to: ENDPOINT, defaults: { name: "slug" }, slug: /[a-z]+(-[a-z]+)*/
+                  get "/by/:slug", to: ENDPOINT, defaults: { name: "slug" },
+                      slug: /[a-z]+(-[a-z]+)*/
                   get "/:thing_id/parts/latest(.:format)", to: ENDPOINT,
                       defaults: { name: "latest" }, thing_id: /\d+/
                   get "/:thing_id/parts/:date", to: ENDPOINT, defaults: { name: "part" },

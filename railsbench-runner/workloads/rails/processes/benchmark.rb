@@ -11,10 +11,13 @@ Railsbench::Child.run do |fields|
 
   measurement = Railsbench::Benchmark.named(job.benchmark).new(job).run
 
-  # The figures must be of the variant whose name they carry.
+  # The figures must be of the variant whose name they carry. YJIT can also be switched on later,
+  # which the description does not tell.
   description = measurement.fetch(:RUBY_DESCRIPTION)
-  unless description.include?("+YJIT") == (job.variant == "yjit")
-    raise Railsbench::Failure, "was run by #{description}, which is not variant #{job.variant}"
+  compiled = defined?(RubyVM::YJIT) ? RubyVM::YJIT.enabled? : false
+  unless [description.include?("+YJIT"), compiled].uniq == [job.variant == "yjit"]
+    raise Railsbench::Failure, "was run by #{description}, YJIT #{compiled ? "on" : "off"}: " \
+                               "that is not variant #{job.variant}"
   end
 
   measurement

@@ -49,6 +49,7 @@ module Bookshop
     # Not a secret: cookies must be as long and as costly on every machine.
     config.secret_key_base = "0123456789abcdef" * 8
     config.session_store :cookie_store, key: "_bookshop_session"
+    config.action_dispatch.cookies_serializer = :json
 
     config.i18n.available_locales = %i[en de]
     config.i18n.default_locale = :en

@@ -10,6 +10,7 @@ module Railsbench
   module Child
     def self.run
       Lifeline.hold
+      Encoding.default_external = Encoding::UTF_8
       job_path, result_path = ARGV
       result = yield JSON.parse(File.read(job_path), symbolize_names: true)
       File.write(result_path, JSON.generate(result))

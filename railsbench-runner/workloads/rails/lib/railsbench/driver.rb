@@ -115,9 +115,8 @@ module Railsbench
       what = job.empty? ? program : "#{job[:benchmark]} (#{job[:variant]})"
       told = JSON.parse(File.read(result))["failure"] if File.exist?(result)
       how = if told then told
-            elsif status.signaled? then "ended by signal #{Signal.signame(status.termsig)}; " \
-                                        "out of memory is a common reason"
-            else "ended with exit code #{status.exitstatus}"
+            elsif status.termsig == Signal.list["KILL"] then "was killed, as when memory runs out"
+            else "ended with #{status.to_s.sub(/\Apid \d+ /, "")}"
             end
       Failure.new("#{what}: #{how}", exit_code: status.exitstatus || Failure::WORKLOAD)
     end

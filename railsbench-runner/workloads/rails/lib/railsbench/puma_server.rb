@@ -2,6 +2,7 @@
 
 require "rbconfig"
 require "socket"
+require_relative "application"
 require_relative "clock"
 require_relative "failure"
 require_relative "http_connection"
@@ -26,10 +27,12 @@ module Railsbench
 
     def start
       @port = free_port
-      @process_id = Process.spawn(
-        { "RAILSBENCH_PUMA_PORT" => @port.to_s, "RAILSBENCH_PUMA_WORKERS" => @workers.to_s },
-        RbConfig.ruby, *@flags, PROGRAM, in: File::NULL, out: @log, err: %i[child out]
-      )
+      # Puma trusts PWD, and ends if that folder is no more.
+      environment = { "RAILSBENCH_PUMA_PORT" => @port.to_s, "PWD" => Application::FOLDER,
+                      "RAILSBENCH_PUMA_WORKERS" => @workers.to_s }
+      @process_id = Process.spawn(environment, RbConfig.ruby, *@flags, PROGRAM,
+                                  chdir: Application::FOLDER, in: File::NULL, out: @log,
+                                  err: %i[child out])
       wait_until_serving
     end
 
@@ -44,8 +47,8 @@ module Railsbench
 
     private
 
-    # Nothing else on the machine starts servers at this time, so it is still free when Puma binds it;
-    # if not, Puma ends and says so.
+    # Nothing else on the machine starts servers at this time, so it is still free when Puma binds
+    # it; if not, Puma ends and says so.
     def free_port
       TCPServer.open("127.0.0.1", 0) { |server| server.addr[1] }
     end

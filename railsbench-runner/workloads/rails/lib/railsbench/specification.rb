@@ -15,7 +15,7 @@ module Railsbench
     # Warm-up as a share of the measured time.
     WARMUP_SHARE = 0.5
     FULL = { measured_seconds: 10.0, samples: 10, process_samples: 5 }.freeze
-    QUICK = { measured_seconds: 1.0, samples: 3, process_samples: 2 }.freeze
+    QUICK = { measured_seconds: 0.8, samples: 3, process_samples: 2 }.freeze
 
     attr_reader :benchmarks, :timing, :vcpus
 

@@ -19,6 +19,7 @@ module BooksHelper
 
   def rating_stars(rating)
     full = rating.round
-    tag.span("★" * full + "☆" * (5 - full), class: "stars", title: number_with_precision(rating, precision: 1))
+    title = number_with_precision(rating, precision: 1)
+    tag.span("★" * full + "☆" * (5 - full), class: "stars", title: title)
   end
 end

@@ -14,7 +14,8 @@ class Book < ApplicationRecord
     methods: :average_rating,
     include: {
       author: { only: %i[id name country biography] },
-      reviews: { only: %i[id rating body created_at], include: { customer: { only: %i[id name city] } } }
+      reviews: { only: %i[id rating body created_at],
+                 include: { customer: { only: %i[id name city] } } }
     }
   }.freeze
 

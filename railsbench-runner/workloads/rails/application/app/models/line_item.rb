@@ -7,7 +7,7 @@ class LineItem < ApplicationRecord
 
   before_validation :take_price, on: :create
 
-  validates :quantity, numericality: { only_integer: true, greater_than: 0, less_than_or_equal_to: 100 }
+  validates :quantity, numericality: { only_integer: true, greater_than: 0, less_than: 100 }
   validates :unit_price_cents, numericality: { only_integer: true, greater_than: 0 }
   validate :enough_in_stock, on: :create
 

@@ -86,7 +86,7 @@ pub enum Command {
     #[command(after_help = help_end!("  railsbench stop nightly-1 --yes"))]
     Stop(StopArgs),
     /// Download the results of a run
-    #[command(after_help = help_end!("  railsbench results nightly-1\n  railsbench results nightly-1 --dir /tmp/results"))]
+    #[command(after_help = help_end!("  railsbench results nightly-1\n  railsbench results nightly-1 --dir downloads"))]
     Results(ResultsArgs),
     /// Write the report of downloaded results anew and show its figures
     #[command(after_help = help_end!("  railsbench report nightly-1\n  railsbench report results/nightly-1"))]

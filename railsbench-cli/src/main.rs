@@ -17,7 +17,6 @@ use tracing_subscriber::EnvFilter;
 
 use crate::args::{Cli, GlobalArgs};
 use crate::exit::{Exit, Failure};
-use crate::interrupt::Interrupts;
 use crate::output::{Detail, Output};
 
 fn main() -> ExitCode {
@@ -35,10 +34,7 @@ fn main() -> ExitCode {
     let output = Output::new(json, detail);
     let ended = match tokio::runtime::Runtime::new() {
         Ok(runtime) => {
-            let ended = runtime.block_on(async {
-                let mut interrupts = Interrupts::listen()?;
-                commands::execute(cli.command, &output, &mut interrupts).await
-            });
+            let ended = runtime.block_on(commands::execute(cli.command, &output));
             // A question that nobody answered must not keep the process.
             runtime.shutdown_background();
             ended

@@ -97,8 +97,9 @@ impl Output {
         })
         .await
         .map_err(|error| Failure::internal(format!("the question broke off: {error}")))?;
-        answer.map_err(|error| {
-            Failure::environment(format!("the terminal does not answer: {error}; use --yes"))
+        answer.map_err(|dialoguer::Error::IO(error)| match error.kind() {
+            io::ErrorKind::Interrupted => Failure::interrupted("interrupted; nothing was changed"),
+            _ => Failure::environment(format!("the terminal does not answer: {error}; use --yes")),
         })
     }
 }

@@ -234,3 +234,37 @@ fn show_outcome(outcome: &Outcome, exit: Exit, output: &Output) -> Result<(), Fa
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use railsbench::provider::Machine;
+
+    use super::*;
+
+    fn deployment() -> Deployment {
+        Deployment {
+            provider: "local".parse().unwrap(),
+            run_id: "r1".parse().unwrap(),
+            machines: vec![Machine {
+                id: "r1/host-1".parse().unwrap(),
+                name: "host-1".to_owned(),
+                instance_type: "host".parse().unwrap(),
+                region: None,
+            }],
+        }
+    }
+
+    #[test]
+    fn quitting_at_once_names_what_is_left_and_how_to_remove_it() {
+        let mut machines = Vec::new();
+        note_machines(&mut machines, &CampaignEvent::Provisioned { deployment: deployment() });
+        let text = left_behind(&machines, "r1");
+        assert!(text.contains("local: host-1\n"), "{text}");
+        assert!(text.contains("railsbench teardown r1"), "{text}");
+
+        let removed =
+            CampaignEvent::Removed { provider: "local".parse().unwrap(), resources: Vec::new() };
+        note_machines(&mut machines, &removed);
+        assert!(!left_behind(&machines, "r1").contains("host-1"));
+    }
+}

@@ -18,6 +18,8 @@ mod watch;
 use std::io::Read;
 use std::path::Path;
 
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
 use railsbench::config::RunConfig;
 use railsbench::orchestrator::{self, Connection};
 use railsbench::{OrchestratorChoice, StateDir};
@@ -30,40 +32,33 @@ use crate::output::Output;
 /// Largest configuration that is read, in bytes.
 const MAX_CONFIG: u64 = 16 << 20;
 
-/// Carries out a command.
-pub async fn execute(
-    command: Command,
-    output: &Output,
-    interrupts: &mut Interrupts,
-) -> Result<Exit, Failure> {
-    match command {
-        Command::Run(args) => return run::execute(args, output, interrupts).await,
-        Command::Resume(args) => return resume::execute(args, output, interrupts).await,
-        _ => {}
-    }
-    tokio::select! {
-        done = look_or_act(command, output) => done,
-        how = interrupts.next() => Err(Failure::interrupted(how)),
-    }
-}
-
-/// The commands that may be broken off at any time.
-async fn look_or_act(command: Command, output: &Output) -> Result<Exit, Failure> {
-    match command {
-        Command::Plan(args) => plan::execute(&args, output),
-        Command::Status(args) => status::execute(&args, output).await,
-        Command::Watch(args) => watch::execute(&args, output).await,
-        Command::Stop(args) => stop::execute(&args, output).await,
-        Command::Results(args) => results::execute(&args, output).await,
-        Command::Report(args) => report::execute(&args, output),
-        Command::Teardown(args) => teardown::execute(&args, output).await,
-        Command::Providers => providers::execute(output),
-        Command::InstanceTypes(args) => instance_types::execute(&args, output),
-        Command::Completions(args) => completions::execute(&args, output),
-        Command::Version => version::execute(output),
-        Command::Run(_) | Command::Resume(_) => {
-            Err(Failure::internal("a campaign cannot be broken off like a look"))
+/// Carries out a command. Campaigns end in order when interrupted; all others may be broken off
+/// at any time. What does not wait for others, as reading standard input, is left to the
+/// signals' usual effect.
+pub async fn execute(command: Command, output: &Output) -> Result<Exit, Failure> {
+    let work: LocalBoxFuture<'_, Result<Exit, Failure>> = match command {
+        Command::Run(args) => return run::execute(args, output).await,
+        Command::Resume(args) => return resume::execute(args, output).await,
+        Command::Plan(args) => return plan::execute(&args, output),
+        Command::Report(args) => return report::execute(&args, output),
+        Command::Providers => return providers::execute(output),
+        Command::InstanceTypes(args) => return instance_types::execute(&args, output),
+        Command::Completions(args) => return completions::execute(&args, output),
+        Command::Version => return version::execute(output),
+        Command::Status(args) => async move { status::execute(&args, output).await }.boxed_local(),
+        Command::Watch(args) => async move { watch::execute(&args, output).await }.boxed_local(),
+        Command::Stop(args) => async move { stop::execute(&args, output).await }.boxed_local(),
+        Command::Results(args) => {
+            async move { results::execute(&args, output).await }.boxed_local()
         }
+        Command::Teardown(args) => {
+            async move { teardown::execute(&args, output).await }.boxed_local()
+        }
+    };
+    let mut interrupts = Interrupts::listen()?;
+    tokio::select! {
+        done = work => done,
+        how = interrupts.next() => Err(Failure::interrupted(how)),
     }
 }
 

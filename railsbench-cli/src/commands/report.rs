@@ -45,3 +45,21 @@ fn find(run: &Path, results_dir: &Path) -> Result<PathBuf, Failure> {
         ))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_found_by_folder_or_by_run() {
+        let results = tempfile::tempdir().unwrap();
+        let folder = results.path().join("nightly-1");
+        std::fs::create_dir(&folder).unwrap();
+        let found = |run: &Path| find(run, results.path()).map_err(|failure| failure.exit());
+        assert_eq!(found(&folder), Ok(folder.clone()));
+        assert_eq!(found(Path::new("nightly-1")), Ok(folder.clone()));
+        for wrong in ["nightly-2", "../nightly-1", "-", ""] {
+            assert_eq!(found(Path::new(wrong)), Err(Exit::Usage), "{wrong:?}");
+        }
+    }
+}

@@ -10,17 +10,14 @@ use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupts;
 use crate::output::Output;
 
-pub async fn execute(
-    args: ResumeArgs,
-    output: &Output,
-    interrupts: &mut Interrupts,
-) -> Result<Exit, Failure> {
+pub async fn execute(args: ResumeArgs, output: &Output) -> Result<Exit, Failure> {
+    let mut interrupts = Interrupts::listen()?;
     let config = tokio::select! {
         config = stored_config(&args) => config?,
         how = interrupts.next() => return Err(Failure::interrupted(how)),
     };
     let campaign = prepare(Campaign::new(config), &args.campaign)?.with_run_id(args.run_id.clone());
-    campaign::carry_out(campaign, args.campaign.yes, output, interrupts).await
+    campaign::carry_out(campaign, args.campaign.yes, output, &mut interrupts).await
 }
 
 async fn stored_config(args: &ResumeArgs) -> Result<RunConfig, Failure> {

@@ -9,16 +9,12 @@ use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupts;
 use crate::output::Output;
 
-pub async fn execute(
-    args: RunArgs,
-    output: &Output,
-    interrupts: &mut Interrupts,
-) -> Result<Exit, Failure> {
+pub async fn execute(args: RunArgs, output: &Output) -> Result<Exit, Failure> {
     let mut config = read_config(&args.config)?;
     config.workload.quick |= args.quick;
     let mut campaign = prepare(Campaign::new(config), &args.campaign)?;
     if let Some(run_id) = args.run_id {
         campaign = campaign.with_run_id(run_id);
     }
-    campaign::carry_out(campaign, args.campaign.yes, output, interrupts).await
+    campaign::carry_out(campaign, args.campaign.yes, output, &mut Interrupts::listen()?).await
 }

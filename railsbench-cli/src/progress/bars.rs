@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use railsbench::id::TaskId;
 
 use super::board::{Board, Task};
-use crate::render::{counts, units};
+use crate::render::{self, units};
 
 /// The bars resolve tenths of a percent.
 const STEPS: u64 = 1000;
@@ -58,11 +58,14 @@ impl Bars {
     /// Shows the whole run.
     pub fn overall(&mut self, board: &Board, now: Timestamp) {
         self.overall.set_position(position(board.fraction()));
-        let remaining =
-            board.remaining(now).filter(|_| board.counts().ended() < board.counts().total);
-        let left =
-            remaining.map_or_else(String::new, |left| format!(", {} left", units::clock(left)));
-        self.overall.set_message(format!("{} · {}{left}", self.stage, counts(board.counts())));
+        let counts = board.counts();
+        let left = board
+            .remaining(now)
+            .filter(|_| counts.ended() < counts.total)
+            .map_or_else(String::new, |left| format!(", {} left", units::clock(left)));
+        let elapsed = units::clock(self.overall.elapsed());
+        let ended = render::counts(counts);
+        self.overall.set_message(format!("{} · {ended} · {elapsed}{left}", self.stage));
     }
 
     /// Moves the clocks on.

@@ -169,9 +169,10 @@ fn step(task: &mut Task, record: &EventRecord) -> Option<(String, bool)> {
             (format!("claimed by {runner_id}, attempt {attempt}"), false)
         }
         EventKind::Heartbeat { phase, current_benchmark, progress_pct, message, .. } => {
-            let news = task.phase != Some(*phase)
-                || (current_benchmark.is_some() && task.benchmark != *current_benchmark)
-                || (message.is_some() && task.message != *message);
+            let said = message.as_ref().filter(|_| task.message != *message);
+            let news = said.is_some()
+                || task.phase != Some(*phase)
+                || (current_benchmark.is_some() && task.benchmark != *current_benchmark);
             task.phase = Some(*phase);
             if *phase == Phase::Running {
                 task.status = TaskStatus::Running;
@@ -184,7 +185,7 @@ fn step(task: &mut Task, record: &EventRecord) -> Option<(String, bool)> {
                 }
             }
             task.percent = progress_pct.or(task.percent);
-            (if news { heartbeat(task) } else { String::new() }, false)
+            (if news { heartbeat(task, said) } else { String::new() }, false)
         }
         EventKind::TaskRequeued { message, .. } => {
             task.forget_attempt();
@@ -211,15 +212,20 @@ fn step(task: &mut Task, record: &EventRecord) -> Option<(String, bool)> {
     })
 }
 
-fn heartbeat(task: &Task) -> String {
-    let phase = task.phase.map_or_else(String::new, |phase| phase.to_string());
-    let mut text = phase;
+/// Where a task stands, and what its runner has just said.
+fn heartbeat(task: &Task, said: Option<&String>) -> String {
+    let mut text = task.phase.map_or_else(String::new, |phase| phase.to_string());
     if task.phase == Some(Phase::Running) {
-        for part in [&task.benchmark, &task.percent.map(|percent| format!("({percent:.0} %)"))] {
-            text.extend(part.iter().flat_map(|part| [" ", part.as_str()]));
+        let percent = task.percent.map(|percent| format!("({percent:.0} %)"));
+        for part in task.benchmark.iter().chain(&percent) {
+            text.push(' ');
+            text.push_str(part);
         }
     }
-    text.extend(task.message.iter().flat_map(|message| [", ", message.as_str()]));
+    if let Some(said) = said {
+        text.push_str(", ");
+        text.push_str(said);
+    }
     text
 }
 

@@ -2,6 +2,7 @@
 //! proved by the tests of the workspace's root.
 
 mod config_errors;
+mod consent;
 mod help;
 mod listings;
 mod planning;

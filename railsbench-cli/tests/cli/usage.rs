@@ -10,7 +10,7 @@ fn wrong_arguments_end_with_2_and_a_hint() {
         ("unknown_option", &["run", "x.json", "--quikc"]),
         ("no_config", &["run"]),
         ("config_given_twice", &["run", "a.json", "--config", "b.json"]),
-        ("bad_run_id", &["run", "a.json", "--run-id", "-a b"]),
+        ("bad_run_id", &["run", "a.json", "--run-id", "a b"]),
         ("no_scope", &["teardown"]),
         ("bad_architecture", &["instance-types", "--arch", "sparc"]),
         ("quiet_and_verbose", &["status", "-q", "-v"]),

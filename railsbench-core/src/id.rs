@@ -112,6 +112,13 @@ text_id!(
 );
 
 text_id!(
+    /// A container image, e.g. `ruby:3.3.0-slim` or `registry.example.com/ruby@sha256:…`.
+    ImageName, "container image",
+    "it must be 1 to 256 characters of A-Z a-z 0-9 . _ : / @ - and start with a letter or digit",
+    |text| is_word(text, 256, &['.', '_', ':', '/', '@', '-'])
+);
+
+text_id!(
     /// A name the operator gives to an instance type in one run; also a folder name in results.
     Alias, "alias",
     "it must be 1 to 64 characters of A-Z a-z 0-9 . _ - and start with a letter or digit",

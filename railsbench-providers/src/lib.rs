@@ -8,11 +8,14 @@
 //! those of others, must pass; [`Registry`] holds them; [`FileJournal`] remembers what they were
 //! about to create.
 
+pub mod catalog;
 pub mod conformance;
 mod journal;
 #[cfg(feature = "local")]
 pub mod local;
 mod registry;
+#[cfg(feature = "rest")]
+pub mod rest;
 mod templates;
 
 pub use journal::{FileJournal, MemoryJournal};

@@ -31,6 +31,9 @@ pub struct CostRange {
     pub as_of: Option<jiff::civil::Date>,
     /// Where the prices come from.
     pub source: String,
+    /// What is charged at a price that is not known, and so is not in the sums.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unpriced: Vec<String>,
 }
 
 /// What to expect of a provider's machines.
@@ -66,11 +69,11 @@ mod tests {
         let expectations = Expectations {
             boot: Duration::ZERO,
             lease: Duration::ZERO,
-            billing_minimum: Duration::from_secs(60),
+            billing_minimum: Duration::from_mins(1),
             billing_increment: Duration::from_secs(1),
             max_lifetime: None,
         };
-        assert_eq!(expectations.billed(Duration::from_secs(5)), Duration::from_secs(60));
+        assert_eq!(expectations.billed(Duration::from_secs(5)), Duration::from_mins(1));
         assert_eq!(expectations.billed(Duration::from_millis(60_500)), Duration::from_secs(61));
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{JournalError, RenderError, Resource, ShapeError};
-use crate::id::ProviderName;
+use super::{Arch, JournalError, RenderError, Resource, RunnerTarget, ShapeError};
+use crate::id::{InstanceType, ProviderName};
 
 /// Why a plan cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +14,20 @@ pub enum PlanError {
     /// The user data cannot be rendered.
     #[error(transparent)]
     Render(#[from] RenderError),
+    /// No runner for the machines' architecture is at hand.
+    #[error(
+        "{provider}: {instance_type} is {arch}, and no runner for that is at hand; build it \
+         (cargo build --release -p railsbench-runner --target {}) and name its folder with \
+         --runners", RunnerTarget::preferred(*.arch)
+    )]
+    NoRunner {
+        /// The provider.
+        provider: ProviderName,
+        /// The machines' type.
+        instance_type: InstanceType,
+        /// The architecture of that.
+        arch: Arch,
+    },
     /// The request asks for something that the provider cannot give.
     #[error("{provider}: {problem}; {fix}")]
     Unsupported {

@@ -10,6 +10,7 @@ mod error;
 mod journal;
 mod plan;
 mod preflight;
+mod runner_file;
 mod shape;
 mod user_data;
 
@@ -27,6 +28,7 @@ pub use plan::{
     Direction, FirewallRule, Plan, PlannedMachine, PlannedResource, ProvisionRequest, Role,
 };
 pub use preflight::{Check, Outcome, Preflight};
+pub use runner_file::{RunnerFile, RunnerTarget, UnknownTarget};
 pub use shape::{Arch, Shape, ShapeError};
 pub use user_data::{RenderError, ScriptTemplates, UserData, UserDataVars, sh_quote};
 

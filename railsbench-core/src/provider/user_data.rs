@@ -8,8 +8,9 @@ use handlebars::{
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
+use super::RunnerFile;
 use crate::config::RubyVersion;
-use crate::id::{InstanceType, ProviderName, RunId};
+use crate::id::{ImageName, InstanceType, ProviderName, RunId};
 
 /// What goes into user data.
 #[derive(Debug, Clone)]
@@ -30,8 +31,12 @@ pub struct UserDataVars {
     pub max_lifetime: Duration,
     /// Whether the script may install what is missing.
     pub allow_install: bool,
-    /// Path or image of the runner, where the provider needs one.
+    /// Path of the runner on this host, for machines that are this host.
     pub runner: Option<String>,
+    /// The runners that the orchestrator hands out, for machines that fetch theirs.
+    pub runners: Vec<RunnerFile>,
+    /// Image of the container that the runner runs in; absent for the official Ruby image.
+    pub runner_image: Option<ImageName>,
 }
 
 /// A rendered start-up script. It holds the run token, so it prints only with that hidden.
@@ -214,9 +219,11 @@ mod tests {
             provider: ProviderName::new("aws").unwrap(),
             instance_type: InstanceType::new("c7g.medium").unwrap(),
             ruby_version: None,
-            max_lifetime: Duration::from_secs(60),
+            max_lifetime: Duration::from_mins(1),
             allow_install: false,
             runner: None,
+            runners: Vec::new(),
+            runner_image: None,
         }
     }
 

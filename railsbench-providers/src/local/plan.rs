@@ -134,6 +134,8 @@ mod tests {
                 max_lifetime,
                 allow_install: false,
                 runner: Some("/runner".to_owned()),
+                runners: Vec::new(),
+                runner_image: None,
             },
         }
     }

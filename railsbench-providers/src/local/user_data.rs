@@ -63,6 +63,8 @@ mod tests {
             max_lifetime: Duration::from_hours(1),
             allow_install: false,
             runner: Some("/opt/rails bench/railsbench-runner".to_owned()),
+            runners: Vec::new(),
+            runner_image: None,
         }
     }
 

@@ -150,6 +150,8 @@ pub fn request(run_id: &RunId, runner: &Path) -> ProvisionRequest {
             max_lifetime,
             allow_install: false,
             runner: Some(runner.display().to_string()),
+            runners: Vec::new(),
+            runner_image: None,
         },
     }
 }

@@ -26,11 +26,14 @@ pub(super) fn sentences(
     sentences.extend(limits(run, labels, comparisons));
     let disturbed = tasks.iter().filter(|task| !task.metadata.noise.is_empty()).count();
     if disturbed > 0 {
-        let verb = if disturbed == 1 { "was" } else { "were" };
-        sentences.push(format!(
-            "{disturbed} of {} tasks {verb} disturbed while they ran: see what is odd.",
-            tasks.len()
-        ));
+        sentences.push(if tasks.len() == 1 {
+            "The task ran under conditions that may have spoilt its figures: see what is odd.".to_owned()
+        } else {
+            format!(
+                "Conditions may have spoilt the figures of {disturbed} of {} tasks: see what is odd.",
+                tasks.len()
+            )
+        });
     }
     if !failures.is_empty() {
         let tasks = if failures.len() == 1 { "task" } else { "tasks" };

@@ -9,6 +9,7 @@ mod examples_do_what_they_say;
 mod expired_upload_url_is_renewed;
 mod hostile_archive_is_refused;
 mod interrupted_run_is_resumed;
+mod killed_command_line_is_resumed;
 mod killed_runner_loses_its_task_to_another;
 mod killed_server_continues_the_run;
 mod minimal_client_needs_four_calls;

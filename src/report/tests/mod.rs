@@ -59,7 +59,7 @@ fn a_faster_type_is_called_faster_in_words_and_figures() {
     fixture(&[SMALL, LARGE], &all_benchmarks()).write(folder.path(), &[]);
     let report = Report::build(&Inputs::load(folder.path()).unwrap()).unwrap();
     assert!(report.headline[0].starts_with("With YJIT: c8g.large is 4"), "{:?}", report.headline);
-    let disturbed = "2 of 6 tasks were disturbed while they ran: see what is odd.";
+    let disturbed = "Conditions may have spoilt the figures of 2 of 6 tasks: see what is odd.";
     assert!(report.headline.iter().any(|sentence| sentence == disturbed), "{:?}", report.headline);
     assert_eq!(report.comparisons.len(), 2);
     assert!(report.comparisons.iter().all(|one| one.comparison.overall.verdict == Verdict::Faster));

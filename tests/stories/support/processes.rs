@@ -17,7 +17,7 @@ pub fn program(name: &str) -> PathBuf {
     let path = own.parent().unwrap().parent().unwrap().join(name);
     assert!(
         path.is_file(),
-        "{} is not built: run `cargo build --workspace`, or the tests with `--workspace`",
+        "{} is not built: run `cargo build --workspace --bins --examples` first",
         path.display()
     );
     path

@@ -11,6 +11,7 @@ use railsbench_core::protocol::{
     CreatedRun, EventKind, EventRecord, LoginLink, Problem, RunPage, RunResults, RunToken, RunView,
     TaskPage,
 };
+use railsbench_core::provider::{RunnerFile, RunnerTarget};
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -195,6 +196,36 @@ impl OperatorClient {
     /// [`ClientError::Refused`] with status 404 if there is no such run.
     pub async fn results(&self, id: &RunId) -> Result<RunResults, ClientError> {
         self.call(Method::GET, &["runs", id.as_str(), "results"], &[], None).await
+    }
+
+    /// The runners that machines can fetch from it.
+    ///
+    /// # Errors
+    /// [`ClientError`] if it does not answer, or does not say which file it has.
+    pub async fn runners(&self) -> Result<Vec<RunnerFile>, ClientError> {
+        let mut runners = Vec::new();
+        for target in RunnerTarget::ALL {
+            let request = self
+                .http
+                .head(self.address(&["runner", target.as_str()])?)
+                .bearer_auth(self.api_key.expose_secret())
+                .timeout(CALL_TIMEOUT);
+            let response = request.send().await.map_err(|error| self.unreachable(error))?;
+            if response.status() == StatusCode::NOT_FOUND {
+                continue;
+            }
+            let call = format!("HEAD {}", target.path());
+            let response = accept(response, &call).await?;
+            let tag = response.headers().get(reqwest::header::ETAG);
+            let sha256 = tag
+                .and_then(|tag| tag.to_str().ok()?.strip_prefix('"')?.strip_suffix('"'))
+                .ok_or_else(|| ClientError::Answer {
+                    call,
+                    detail: "its entity tag is no SHA-256".to_owned(),
+                })?;
+            runners.push(RunnerFile { target, sha256: sha256.to_owned() });
+        }
+        Ok(runners)
     }
 
     /// A link that opens the dashboard in a browser once.

@@ -34,5 +34,6 @@ pub use campaign::{
     RunningCampaign, Stage,
 };
 pub use orchestrator::OrchestratorChoice;
+pub use railsbench_server::{RunnerFiles, RunnerFilesError};
 pub use state_dir::{Endpoint, StateDir, StateError};
 pub use teardown::{TornDown, list_resources, teardown};

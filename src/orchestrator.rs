@@ -4,7 +4,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use railsbench_server::{Server, ServerConfig, ServerError};
+use railsbench_server::{RunnerFiles, Server, ServerConfig, ServerError};
 use rand::distr::{Alphanumeric, SampleString};
 use secrecy::SecretString;
 use url::Url;
@@ -97,7 +97,7 @@ pub async fn connect(
             if let Some(client) = living(state).await? {
                 return Ok(Connection { client, embedded: None });
             }
-            let (client, server, _) = start(state, None).await?;
+            let (client, server, _) = start(state, None, RunnerFiles::none()).await?;
             Ok(Connection { client, embedded: Some(Embedded { server, announced: None }) })
         }
     }
@@ -105,7 +105,7 @@ pub async fn connect(
 
 /// Connects for a campaign: to the remote orchestrator, or to one of this process, which other
 /// processes on this machine can then find. `providers` are those whose names a configuration
-/// may use.
+/// may use, `runners` what machines can fetch from it.
 ///
 /// # Errors
 /// [`ConnectError`] saying what stands in the way.
@@ -113,11 +113,12 @@ pub async fn host(
     choice: &OrchestratorChoice,
     state: &StateDir,
     providers: Vec<String>,
+    runners: RunnerFiles,
 ) -> Result<Connection, ConnectError> {
     match choice {
         OrchestratorChoice::Remote { url, api_key } => remote(url, api_key).await,
         OrchestratorChoice::Embedded => {
-            let (client, server, endpoint) = start(state, Some(providers)).await?;
+            let (client, server, endpoint) = start(state, Some(providers), runners).await?;
             state.announce(&endpoint)?;
             let embedded = Embedded { server, announced: Some(state.clone()) };
             Ok(Connection { client, embedded: Some(embedded) })
@@ -143,6 +144,7 @@ async fn living(state: &StateDir) -> Result<Option<OperatorClient>, ConnectError
 async fn start(
     state: &StateDir,
     providers: Option<Vec<String>>,
+    runners: RunnerFiles,
 ) -> Result<(OperatorClient, Server, Endpoint), ConnectError> {
     let api_key: SecretString = Alphanumeric.sample_string(&mut rand::rng(), 40).into();
     let deadline = tokio::time::Instant::now() + LOCK_PATIENCE;
@@ -150,6 +152,7 @@ async fn start(
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let mut config = ServerConfig::new(loopback, state.orchestrator_dir());
         config.api_key = Some(api_key.clone());
+        config.runners = runners.clone();
         if let Some(providers) = &providers {
             config.providers.clone_from(providers);
         }

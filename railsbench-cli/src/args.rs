@@ -174,9 +174,21 @@ pub struct CampaignArgs {
     /// The runner's executable [default: railsbench-runner beside this one]
     #[arg(long, value_name = "PATH")]
     pub runner: Option<PathBuf>,
+    /// Runners for machines to fetch.
+    #[command(flatten)]
+    pub runners: RunnersArgs,
     /// Install what is missing without asking
     #[arg(short, long)]
     pub yes: bool,
+}
+
+/// Which runners machines can fetch from the embedded orchestrator.
+#[derive(Debug, Clone, Args)]
+pub struct RunnersArgs {
+    /// Folder of runners for other architectures, as TARGET/railsbench-runner; Cargo's target
+    /// folder will do
+    #[arg(long, value_name = "DIR")]
+    pub runners: Option<PathBuf>,
 }
 
 /// `plan`
@@ -191,6 +203,9 @@ pub struct PlanArgs {
     /// Show the start-up script of each machine too
     #[arg(long)]
     pub user_data: bool,
+    /// Runners for machines to fetch.
+    #[command(flatten)]
+    pub runners: RunnersArgs,
     /// Where machines keep what they need.
     #[command(flatten)]
     pub state: StateArgs,

@@ -133,6 +133,13 @@ const CASES: &[(&str, &str)] = &[
         "misspelt workload key",
         r#"{"ruby_version":"system","local":["host"],"workload":{"benchmark":["boot"]}}"#,
     ),
+    // Container image.
+    (
+        "image with a space",
+        r#"{"ruby_version":"system","aws":["x"],"runner_image":"ruby:3.3 slim"}"#,
+    ),
+    ("image that is an option", r#"{"ruby_version":"system","aws":["x"],"runner_image":"--rm"}"#),
+    ("image as a list", r#"{"ruby_version":"system","aws":["x"],"runner_image":["ruby"]}"#),
     // Regions.
     (
         "region of an unknown provider",

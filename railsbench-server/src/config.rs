@@ -9,6 +9,7 @@ use railsbench_core::lifecycle::Policy;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::RunnerFiles;
 use crate::artifacts::archive::Limits;
 #[cfg(feature = "s3")]
 use crate::artifacts::s3::S3Config;
@@ -42,6 +43,8 @@ pub struct ServerConfig {
     pub policy: Policy,
     /// The providers whose names a run configuration may use.
     pub providers: Vec<String>,
+    /// The runner's executables that machines can fetch.
+    pub runners: RunnerFiles,
     /// Largest upload that a runner may make, in bytes.
     pub max_upload_bytes: u64,
     /// How long an upload URL is good for; runners ask for a fresh one at any time.
@@ -69,6 +72,7 @@ impl ServerConfig {
             artifacts: ArtifactsConfig::Filesystem,
             policy: Policy::default(),
             providers: PROVIDERS.iter().map(ToString::to_string).collect(),
+            runners: RunnerFiles::none(),
             max_upload_bytes: Limits::default().max_bytes,
             upload_url_valid: Duration::from_hours(1),
             download_url_valid: Duration::from_hours(1),

@@ -29,9 +29,11 @@ mod data_dir;
 mod http;
 mod metrics;
 mod reaper;
+mod runners;
 mod server;
 pub mod store;
 
 pub use config::{ArtifactsConfig, ServerConfig};
 pub use http::openapi_document;
+pub use runners::{RunnerFiles, RunnerFilesError};
 pub use server::{Parts, Server, ServerError};

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use railsbench_server::{ArtifactsConfig, ServerConfig};
+use railsbench_server::{ArtifactsConfig, RunnerFiles, RunnerFilesError, ServerConfig};
 use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
@@ -40,6 +40,9 @@ pub(crate) enum OptionsError {
         /// What and where.
         problem: String,
     },
+    /// The folder of runners is no good.
+    #[error(transparent)]
+    Runners(#[from] RunnerFilesError),
     /// Both ways of giving the operator token were used.
     #[error("both API_KEY and an API key file are given: keep one of the two")]
     TwoKeys,
@@ -85,6 +88,9 @@ pub(crate) struct Options {
     /// File that holds the operator token, instead of API_KEY
     #[arg(long, value_name = "FILE", env = "RAILSBENCH_API_KEY_FILE")]
     api_key_file: Option<PathBuf>,
+    /// Folder of the runner's executables for machines to fetch, as TARGET/railsbench-runner
+    #[arg(long, value_name = "DIR", env = "RAILSBENCH_RUNNERS")]
+    runners: Option<PathBuf>,
     /// Keep results in this S3 bucket instead of the data folder
     #[cfg(feature = "s3")]
     #[arg(long, value_name = "NAME", env = "RAILSBENCH_S3_BUCKET")]
@@ -166,6 +172,9 @@ impl Options {
         };
         config.artifacts = options.artifacts()?;
         config.public_url = options.public_url;
+        if let Some(folder) = &options.runners {
+            config.runners = RunnerFiles::in_folder(folder)?;
+        }
         let seconds = |value: Option<u32>, into: &mut Duration| {
             if let Some(seconds) = value {
                 *into = Duration::from_secs(u64::from(seconds));
@@ -188,6 +197,7 @@ impl Options {
             public_url: self.public_url.or(other.public_url),
             data_dir: self.data_dir.or(other.data_dir),
             api_key_file: self.api_key_file.or(other.api_key_file),
+            runners: self.runners.or(other.runners),
             #[cfg(feature = "s3")]
             s3_bucket: self.s3_bucket.or(other.s3_bucket),
             #[cfg(feature = "s3")]

@@ -4,7 +4,7 @@ use railsbench_core::config::ConfigError;
 use railsbench_core::id::{ProviderName, RunId};
 use railsbench_core::money::Usd;
 use railsbench_core::provider::{Check, Outcome, PlanError, ProviderError, RenderError};
-use railsbench_server::ServerError;
+use railsbench_server::{RunnerFilesError, ServerError};
 
 use crate::client::ClientError;
 use crate::collect::CollectError;
@@ -50,6 +50,17 @@ pub enum CampaignError {
         /// What it may cost.
         max: Usd,
     },
+    /// It would cost nobody knows how much.
+    #[error(
+        "max_cost_usd: no price is known for {what}, so the limit cannot be kept; remove max_cost_usd, or choose a type with a price"
+    )]
+    NoPrice {
+        /// What has no known price.
+        what: String,
+    },
+    /// A runner for machines to fetch cannot be read.
+    #[error(transparent)]
+    Runners(#[from] RunnerFilesError),
     /// The run id is taken.
     #[error(
         "run {0} exists with a different configuration; choose another run id, or resume it as it was"
@@ -98,6 +109,7 @@ impl CampaignError {
             | Self::UnknownProvider { .. }
             | Self::Plan(_)
             | Self::TooExpensive { .. }
+            | Self::NoPrice { .. }
             | Self::DifferentConfig(_) => ErrorClass::Config,
             Self::Client(ClientError::Refused(problem)) if problem.status == 422 => {
                 ErrorClass::Config

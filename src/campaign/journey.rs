@@ -57,6 +57,7 @@ pub(super) async fn travel(
 ) -> Result<Outcome, CampaignError> {
     let events = Events(sender);
     events.stage(Stage::Checking);
+    let campaign = campaign.meet_orchestrator().await?;
     let plan = campaign.plan()?;
     let obstacles = campaign.obstacles(&campaign.preflight(&plan).await?);
     if !obstacles.is_empty() {
@@ -65,7 +66,9 @@ pub(super) async fn travel(
     events.stage(Stage::Starting);
     let state = StateDir::open(&campaign.state_dir)?;
     let providers = campaign.registry().names().iter().map(ToString::to_string).collect();
-    let connection = orchestrator::host(&campaign.orchestrator, &state, providers).await?;
+    let connection =
+        orchestrator::host(&campaign.orchestrator, &state, providers, campaign.runner_files())
+            .await?;
     let outcome = carry_out(&campaign, &state, &connection.client, &events, &interrupt).await;
     let closed = connection.close().await.map_err(CampaignError::Shutdown);
     let outcome = outcome?;

@@ -10,6 +10,7 @@ mod event;
 mod fleet;
 mod journey;
 mod plan;
+mod runners;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,8 +18,9 @@ use std::sync::Arc;
 use railsbench_core::config::RunConfig;
 use railsbench_core::id::RunId;
 use railsbench_core::protocol::RunView;
-use railsbench_core::provider::Provider;
+use railsbench_core::provider::{Provider, RunnerFile};
 use railsbench_providers::Registry;
+use railsbench_server::RunnerFiles;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -42,6 +44,8 @@ pub struct Campaign {
     state_dir: PathBuf,
     results_dir: PathBuf,
     runner: Option<PathBuf>,
+    runners: RunnerFiles,
+    remote_runners: Option<Vec<RunnerFile>>,
     more_providers: Vec<Arc<dyn Provider>>,
     allow_install: bool,
 }
@@ -57,6 +61,8 @@ impl Campaign {
             state_dir: PathBuf::from(".railsbench"),
             results_dir: PathBuf::from("results"),
             runner: None,
+            runners: RunnerFiles::none(),
+            remote_runners: None,
             more_providers: Vec::new(),
             allow_install: false,
         }
@@ -96,6 +102,14 @@ impl Campaign {
     #[must_use]
     pub fn with_runner(mut self, runner: PathBuf) -> Self {
         self.runner = Some(runner);
+        self
+    }
+
+    /// Names runners for machines to fetch from the embedded orchestrator, besides the one above:
+    /// machines of another architecture than this host's need one.
+    #[must_use]
+    pub fn with_runners(mut self, runners: RunnerFiles) -> Self {
+        self.runners = runners;
         self
     }
 

@@ -82,6 +82,9 @@ impl Campaign {
             plans.push(self.plan_machines(&registry, wanted)?);
         }
         let cost = total_cost(&plans);
+        if self.config.max_cost.is_some() && !cost.unpriced.is_empty() {
+            return Err(CampaignError::NoPrice { what: cost.unpriced.join(", ") });
+        }
         if let Some(max) = self.config.max_cost.filter(|max| cost.likely > *max) {
             return Err(CampaignError::TooExpensive { likely: cost.likely, max });
         }
@@ -146,7 +149,7 @@ impl Campaign {
             max_lifetime: config.max_lifetime,
             allow_install: self.allow_install,
             runner: Some(self.runner_path().display().to_string()),
-            runners: Vec::new(),
+            runners: self.known_runners()?,
             runner_image: config.runner_image.clone(),
         };
         let request = ProvisionRequest {

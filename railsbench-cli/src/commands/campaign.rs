@@ -7,7 +7,7 @@ use railsbench::provider::{Deployment, Outcome as Finding};
 use railsbench::{Campaign, CampaignEvent, CampaignPlan, Outcome, ProviderPreflight};
 use serde_json::json;
 
-use super::{orchestrator_choice, plan};
+use super::{orchestrator_choice, plan, runner_files};
 use crate::args::CampaignArgs;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupts;
@@ -27,7 +27,8 @@ pub fn prepare(campaign: Campaign, args: &CampaignArgs) -> Result<Campaign, Fail
     let mut campaign = campaign
         .with_orchestrator(orchestrator_choice(&args.orchestrator)?)
         .with_state_dir(args.orchestrator.state.state_dir.clone())
-        .with_results_dir(args.results.results_dir.clone());
+        .with_results_dir(args.results.results_dir.clone())
+        .with_runners(runner_files(&args.runners)?);
     if let Some(runner) = &args.runner {
         campaign = campaign.with_runner(runner.clone());
     }
@@ -41,6 +42,10 @@ pub async fn carry_out(
     output: &Output,
     interrupts: &mut Interrupts,
 ) -> Result<Exit, Failure> {
+    let campaign = tokio::select! {
+        met = campaign.meet_orchestrator() => met?,
+        how = interrupts.next() => return Err(Failure::interrupted(format!("{how}; nothing was started"))),
+    };
     let allow_install = tokio::select! {
         allowed = agree(&campaign, yes, output) => allowed?,
         how = interrupts.next() => return Err(Failure::interrupted(format!("{how}; nothing was started"))),

@@ -22,9 +22,9 @@ use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use railsbench::config::RunConfig;
 use railsbench::orchestrator::{self, Connection};
-use railsbench::{OrchestratorChoice, StateDir};
+use railsbench::{OrchestratorChoice, RunnerFiles, StateDir};
 
-use crate::args::{Command, ConfigArgs, OrchestratorArgs};
+use crate::args::{Command, ConfigArgs, OrchestratorArgs, RunnersArgs};
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupts;
 use crate::output::Output;
@@ -83,6 +83,15 @@ fn read_config(args: &ConfigArgs) -> Result<RunConfig, Failure> {
     })?;
     // Editors on Windows put a byte order mark in front.
     Ok(RunConfig::parse(text.strip_prefix('\u{feff}').unwrap_or(&text))?)
+}
+
+/// The runners that the arguments name for machines to fetch.
+fn runner_files(args: &RunnersArgs) -> Result<RunnerFiles, Failure> {
+    match &args.runners {
+        Some(folder) => RunnerFiles::in_folder(folder)
+            .map_err(|error| Failure::usage(format!("--runners: {error}"))),
+        None => Ok(RunnerFiles::none()),
+    }
 }
 
 fn read_limited(source: impl Read) -> std::io::Result<Vec<u8>> {

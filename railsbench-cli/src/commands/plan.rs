@@ -3,7 +3,7 @@
 use railsbench::{Campaign, CampaignPlan};
 use serde_json::Value;
 
-use super::read_config;
+use super::{read_config, runner_files};
 use crate::args::PlanArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, print, print_json};
@@ -12,7 +12,10 @@ use crate::render;
 pub fn execute(args: &PlanArgs, output: &Output) -> Result<Exit, Failure> {
     let mut config = read_config(&args.config)?;
     config.workload.quick |= args.quick;
-    let plan = Campaign::new(config).with_state_dir(args.state.state_dir.clone()).plan()?;
+    let plan = Campaign::new(config)
+        .with_state_dir(args.state.state_dir.clone())
+        .with_runners(runner_files(&args.runners)?)
+        .plan()?;
     if output.is_json() {
         print_json(&with_user_data(&plan)?)?;
     } else {

@@ -17,8 +17,8 @@ pub enum PlanError {
     /// No runner for the machines' architecture is at hand.
     #[error(
         "{provider}: {instance_type} is {arch}, and no runner for that is at hand; build it \
-         (cargo build --release -p railsbench-runner --target {}) and name its folder with \
-         --runners", RunnerTarget::preferred(*.arch)
+         (cargo build --release -p railsbench-runner --target {}) and start railsbench, or the \
+         railsbench-server that it uses, with --runners target", RunnerTarget::preferred(*.arch)
     )]
     NoRunner {
         /// The provider.

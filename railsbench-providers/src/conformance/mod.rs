@@ -34,6 +34,8 @@ use railsbench_core::provider::{Provider, ProvisionRequest, Shape};
 
 pub use lifecycle::check_lifecycle;
 pub use pure::check_pure;
+pub use shell::{HOSTILE, VARIABLES};
+pub(crate) use shell::{read_back, values};
 
 /// What the suite has to know of the provider that it is run against.
 #[derive(Debug, Clone)]

@@ -6,12 +6,12 @@ use railsbench_core::provider::{UserData, UserDataVars};
 use secrecy::ExposeSecret;
 
 /// The five that every runner is told, in the spelling that is the same everywhere.
-pub(super) const VARIABLES: [&str; 5] =
+pub const VARIABLES: [&str; 5] =
     ["ORCHESTRATOR_URL", "API_KEY", "RUN_ID", "PROVIDER", "INSTANCE_TYPE"];
 
 /// Values that break out of a script that quotes them carelessly. Each would leave a file called
 /// `broken` if a part of it were run.
-pub(super) const HOSTILE: [&str; 16] = [
+pub const HOSTILE: [&str; 16] = [
     r#""; touch broken; ""#,
     r"'; touch broken; '",
     "$(touch broken)",
@@ -31,7 +31,7 @@ pub(super) const HOSTILE: [&str; 16] = [
 ];
 
 /// What the variables must be.
-pub(super) fn values(vars: &UserDataVars) -> [&str; 5] {
+pub(crate) fn values(vars: &UserDataVars) -> [&str; 5] {
     [
         &vars.orchestrator_url,
         vars.api_key.expose_secret(),
@@ -60,7 +60,7 @@ pub(super) fn assignments(script: &str) -> Result<Vec<&str>, String> {
 }
 
 /// Has `sh` run the assignments and say what the variables are; refuses if anything else was run.
-pub(super) fn read_back(data: &UserData) -> Result<Vec<String>, String> {
+pub(crate) fn read_back(data: &UserData) -> Result<Vec<String>, String> {
     let lines = assignments(data.expose())?.join("\n");
     let printed: Vec<String> = VARIABLES.iter().map(|name| format!("\"${name}\"")).collect();
     let script = format!("{lines}\nprintf '%s\\0' {}", printed.join(" "));

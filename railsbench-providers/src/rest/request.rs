@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use railsbench_core::provider::ProviderError;
 use reqwest::Method;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, RETRY_AFTER};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -199,8 +199,10 @@ impl<'a> Call<'a> {
         let _slot = slot.map_err(|_| self.unmade("the client is closed"))?;
         let request = client.http.request(self.method.clone(), url.clone()).headers(headers);
         let request = match &self.body {
-            // Some front ends refuse a POST without a length.
-            Body::None if self.method == Method::POST => request.body(""),
+            // Some front ends refuse such a call without a length.
+            Body::None if matches!(self.method, Method::POST | Method::PUT | Method::PATCH) => {
+                request.header(CONTENT_LENGTH, 0)
+            }
             Body::None => request,
             Body::Json(body) => request.json(body),
             Body::Form(fields) => request.form(fields),

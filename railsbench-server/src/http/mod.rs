@@ -20,6 +20,7 @@ mod openapi;
 mod pages;
 mod problem;
 mod results;
+mod runner;
 mod runs;
 mod state;
 mod tasks;
@@ -64,6 +65,7 @@ fn described() -> OpenApiRouter<App> {
         .merge(events::routes())
         .merge(results::routes())
         .merge(archive::routes())
+        .merge(runner::routes())
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .merge(artifacts::routes())
 }

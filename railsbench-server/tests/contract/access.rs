@@ -57,7 +57,7 @@ fn access(method: &str, path: &str) -> Option<Access> {
         ("post", "/runs" | "/login-links" | "/runs/{id}/stop" | "/runs/{id}/token") => {
             Access::Operate
         }
-        ("post", "/connectivity/upload") => Access::RunAny,
+        ("get", "/runner/{target}") | ("post", "/connectivity/upload") => Access::RunAny,
         (
             "post",
             "/runs/{id}/tasks/claim"

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::Bench;
 
 /// Every call of the contract.
-pub const CALLS: [(&str, &str); 33] = [
+pub const CALLS: [(&str, &str); 34] = [
     ("get", "/"),
     ("get", "/alerts"),
     ("get", "/artifacts/{key}"),
@@ -26,6 +26,7 @@ pub const CALLS: [(&str, &str); 33] = [
     ("get", "/metrics"),
     ("get", "/openapi.json"),
     ("get", "/ready"),
+    ("get", "/runner/{target}"),
     ("get", "/runs"),
     ("post", "/runs"),
     ("get", "/runs/{id}"),

@@ -12,6 +12,7 @@ mod hostile_archives;
 mod leases;
 mod minimal_client;
 mod operations;
+mod runners;
 mod start;
 mod support;
 mod uploads;

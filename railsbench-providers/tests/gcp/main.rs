@@ -1,0 +1,15 @@
+//! The Google provider from outside, against an emulated Compute Engine on this host.
+#![cfg(feature = "gcp")]
+// Clippy takes only the bodies of test functions for tests.
+#![allow(clippy::unwrap_used)]
+
+mod catalog;
+mod conformance;
+mod crashes;
+mod credentials;
+mod emulator;
+mod faults;
+mod fixture;
+mod machines;
+mod preflight;
+mod role;

@@ -5,7 +5,13 @@
 //! are: `dyno-<processors>c-<memory>gb`. An app's name is worldwide unique, at most 30 characters
 //! of a-z, 0-9 and `-`. Each dyno size is a process type of its name, and Heroku numbers the
 //! dynos of a process type from 1: `standard-1x.1`.
+//!
+//! A run has one app, whose process types it scales. Eco and basic dynos are apart: an app that
+//! has one of these can have no other size, and one dyno of each process type at most
+//! (devcenter.heroku.com/articles/dyno-types, "Mixing dyno types", and dyno-tiers). So each
+//! machine of these two sizes has an app of its own.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -52,11 +58,7 @@ fn fir_shape(name: &str) -> Option<Shape> {
         return None;
     }
     let memory_bytes = memory_mib.checked_mul(1 << 20)?;
-    Some(Shape {
-        arch: Arch::Aarch64,
-        vcpus: Some(vcpus),
-        memory_bytes: Some(memory_bytes),
-    })
+    Some(Shape { arch: Arch::Aarch64, vcpus: Some(vcpus), memory_bytes: Some(memory_bytes) })
 }
 
 /// A number without sign and leading zeros.
@@ -92,14 +94,52 @@ pub(super) fn size(instance_type: &InstanceType) -> String {
     instance_type.as_str().to_ascii_lowercase()
 }
 
-/// The name of a run's app. It is the same on every call, so that making the app twice is
-/// noticed by Heroku. Run ids that fit stand in it as they are; others by a digest of theirs.
+/// The sizes that share their app with nothing.
+const LONELY: [&str; 2] = ["eco", "basic"];
+
+/// Most machines of such a size that a run may have, with all that replace others.
+pub(super) const MOST_LONELY: u32 = 100;
+
+/// Whether dynos of a size are alone in their app.
+pub(super) fn is_lonely(size: &str) -> bool {
+    LONELY.contains(&size)
+}
+
+/// Where a run's machine of a size with a number is. It is the same on every call, so that making
+/// it twice is noticed by Heroku.
+pub(super) fn place(run_id: &RunId, size: &str, number: u32) -> DynoKey {
+    let process_type = size.to_owned();
+    if is_lonely(size) {
+        // A run id holds no `/`, so this is no other run's name.
+        let digest = digest(&format!("{run_id}/{size}.{number}"));
+        DynoKey { app: format!("{APP_PREFIX}{digest}"), process_type, number: 1 }
+    } else {
+        DynoKey { app: app_name(run_id), process_type, number }
+    }
+}
+
+/// The names of all apps that a run may have.
+pub(super) fn app_names(run_id: &RunId) -> HashSet<String> {
+    let lonely = LONELY
+        .into_iter()
+        .flat_map(|size| (1..=MOST_LONELY).map(move |number| place(run_id, size, number).app));
+    lonely.chain([app_name(run_id)]).collect()
+}
+
+/// The name of a run's app for all sizes that can share one. Run ids that fit stand in it as they
+/// are; others by a digest of theirs.
 pub(super) fn app_name(run_id: &RunId) -> String {
     let id = run_id.as_str();
     let fits = id.len() <= SUFFIX
         && id.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-')
         && !id.ends_with('-');
     if fits { format!("{APP_PREFIX}{id}") } else { format!("{APP_PREFIX}{}", digest(id)) }
+}
+
+/// The run whose id stands in an app's name. A digest looks like an id too; taken for one, it
+/// still leads to that app.
+pub(super) fn run_in_name(app: &str) -> Option<RunId> {
+    RunId::new(app.strip_prefix(APP_PREFIX)?).ok().filter(|run_id| app_name(run_id) == app)
 }
 
 fn digest(id: &str) -> String {
@@ -172,11 +212,8 @@ mod tests {
     #[test]
     fn names_are_found_in_any_case() {
         for name in ["standard-1x", "Standard-1X", "STANDARD-1X"] {
-            let expected = Shape {
-                arch: Arch::X86_64,
-                vcpus: Some(1),
-                memory_bytes: Some(512 << 20),
-            };
+            let expected =
+                Shape { arch: Arch::X86_64, vcpus: Some(1), memory_bytes: Some(512 << 20) };
             assert_eq!(shape(name), Ok(expected), "{name}");
         }
         let error = shape("standard-1").unwrap_err().to_string();
@@ -200,16 +237,26 @@ mod tests {
 
     #[test]
     fn fir_sizes_that_are_not_listed_follow_the_grammar() {
-        let expected = Shape {
-            arch: Arch::Aarch64,
-            vcpus: Some(48),
-            memory_bytes: Some(96 << 30),
-        };
+        let expected = Shape { arch: Arch::Aarch64, vcpus: Some(48), memory_bytes: Some(96 << 30) };
         assert_eq!(shape("dyno-48c-96gb"), Ok(expected));
         for wrong in [
-            "dyno-0c-1gb", "dyno-1c-0gb", "dyno-01c-1gb", "dyno-c-1gb", "dyno-1c-gb", "dyno-1c-1",
-            "dyno-1c-0.25gb", "dyno-+1c-1gb", "dyno-1c-1.gb", "dyno-1c-99999999999999999999gb",
-            "dyno-1c-18014398509481984gb", "dyno-99999999999c-1gb", "", "dyno", "free", "hobby", "web",
+            "dyno-0c-1gb",
+            "dyno-1c-0gb",
+            "dyno-01c-1gb",
+            "dyno-c-1gb",
+            "dyno-1c-gb",
+            "dyno-1c-1",
+            "dyno-1c-0.25gb",
+            "dyno-+1c-1gb",
+            "dyno-1c-1.gb",
+            "dyno-1c-99999999999999999999gb",
+            "dyno-1c-18014398509481984gb",
+            "dyno-99999999999c-1gb",
+            "",
+            "dyno",
+            "free",
+            "hobby",
+            "web",
         ] {
             assert!(shape(wrong).is_err(), "{wrong:?}");
         }
@@ -244,14 +291,37 @@ mod tests {
     }
 
     #[test]
+    fn eco_and_basic_dynos_have_an_app_of_their_own() {
+        let run_id = run("r1");
+        let shared = place(&run_id, "standard-1x", 2);
+        assert_eq!(shared.to_string(), "railsbencher-runner-r1/standard-1x.2");
+        assert_eq!(place(&run_id, "performance-l", 1).app, shared.app);
+        let (first, second) = (place(&run_id, "eco", 1), place(&run_id, "eco", 2));
+        assert_eq!((first.dyno(), second.dyno()), ("eco.1".to_owned(), "eco.1".to_owned()));
+        assert_ne!(first.app, second.app);
+        assert_eq!(first, place(&run_id, "eco", 1));
+        let names = app_names(&run_id);
+        assert_eq!(names.len(), 201);
+        for key in [shared, first, second, place(&run_id, "basic", 100)] {
+            assert!(names.contains(&key.app), "{key}");
+        }
+        assert!(app_names(&run("r2")).is_disjoint(&names));
+    }
+
+    #[test]
     fn keys_are_read_back_and_nothing_else_is() {
         let key: DynoKey = "railsbencher-runner-r1/standard-1x.12".parse().unwrap();
         assert_eq!(key.dyno(), "standard-1x.12");
         assert_eq!(key.id().as_str(), "railsbencher-runner-r1/standard-1x.12");
         for wrong in [
-            "", "a/b.1", "railsbencher-runner-r1/standard-1x", "railsbencher-runner-r1/x.0",
-            "railsbencher-runner-r1/x.01", "railsbencher-runner-r1/../x.1",
-            "railsbencher-runner-r1?/x.1", "railsbencher-runner-r1/.1",
+            "",
+            "a/b.1",
+            "railsbencher-runner-r1/standard-1x",
+            "railsbencher-runner-r1/x.0",
+            "railsbencher-runner-r1/x.01",
+            "railsbencher-runner-r1/../x.1",
+            "railsbencher-runner-r1?/x.1",
+            "railsbencher-runner-r1/.1",
         ] {
             assert_eq!(wrong.parse::<DynoKey>(), Err(NotAKey), "{wrong:?}");
         }

@@ -26,8 +26,18 @@ use sha2::{Digest, Sha256};
 use super::catalog::CATALOG;
 use super::naming::Runtime;
 
-/// The gems that the Rails suite loads, with all that they need.
-const GEMS: &str = "rails sqlite3 puma";
+/// Installs the gems that the suite loads, in the same versions as on machines of other clouds.
+pub(super) const GEMS: &str = include_str!("../vm/templates/gems.sh.hbs");
+
+/// Builds the release: the gems go into it, to where the start script looks for them.
+const COMPILE: &str = "\
+#!/bin/sh
+# Runs in the build, with the folder of the release as argument.
+set -eu
+export GEM_HOME=\"$1/vendor/railsbench-gems\"
+unset RUBYOPT RUBYLIB BUNDLE_GEMFILE BUNDLE_PATH BUNDLE_BIN BUNDLE_WITHOUT BUNDLE_DEPLOYMENT
+sh \"$1/bin/gems.sh\"
+";
 
 /// The buildpack that installs Ruby.
 const RUBY_BUILDPACK: &str = "https://github.com/heroku/heroku-buildpack-ruby";
@@ -67,9 +77,8 @@ impl Release {
     /// # Errors
     /// [`RenderError`] if there is no runner for Cedar dynos.
     pub(super) fn new(vars: &UserDataVars) -> Result<Self, RenderError> {
-        let runner = RunnerFile::for_arch(&vars.runners, Arch::X86_64).ok_or(
-            RenderError::Value { field: "runners", problem: "there is none for x86_64" },
-        )?;
+        let runner = RunnerFile::for_arch(&vars.runners, Arch::X86_64)
+            .ok_or(RenderError::Value { field: "runners", problem: "there is none for x86_64" })?;
         let start = START.render(
             "start",
             vars,
@@ -80,7 +89,6 @@ impl Release {
                 "kill_after_seconds": KILL_AFTER.as_secs(),
             }),
         )?;
-        let mut compile = "#!/bin/sh\n# Runs when the release is built, in its folder.\nset -eu\n".to_owned();
         let mut files = vec![
             file("Procfile", procfile()),
             file("start.sh", start.expose().to_owned()),
@@ -89,14 +97,14 @@ impl Release {
         ];
         let mut buildpacks = vec![INLINE_BUILDPACK];
         if let Some(version) = &vars.ruby_version {
-            compile.push_str("gem install --no-document --install-dir \"$1/vendor/railsbench-gems\" ");
-            compile.push_str(GEMS);
-            compile.push('\n');
             files.push(file("Gemfile", gemfile(version)));
             files.push(file("Gemfile.lock", gemfile_lock(version)));
+            files.push(script("bin/gems.sh", format!("#!/bin/sh\n{GEMS}")));
+            files.push(script("bin/compile", COMPILE.to_owned()));
             buildpacks.insert(0, RUBY_BUILDPACK);
+        } else {
+            files.push(script("bin/compile", "#!/bin/sh\n".to_owned()));
         }
-        files.push(script("bin/compile", compile));
         Ok(Self { files, buildpacks })
     }
 
@@ -156,12 +164,12 @@ fn script(path: &'static str, content: String) -> SourceFile {
 
 /// One process type for each dyno size, so that a run can use all of them with one release.
 fn procfile() -> String {
-    CATALOG
-        .types()
-        .iter()
-        .filter(|known| Runtime::of(known.name) != Runtime::Fir)
-        .map(|known| format!("{0}: sh start.sh {0}\n", known.name))
-        .collect()
+    let names = CATALOG.types().iter().map(|known| known.name);
+    let lines: Vec<String> = names
+        .filter(|size| Runtime::of(size) != Runtime::Fir)
+        .map(|size| format!("{size}: sh start.sh {size}\n"))
+        .collect();
+    lines.concat()
 }
 
 /// The Ruby that the buildpack installs; without a version, the buildpack's own choice.

@@ -5,6 +5,7 @@
 
 mod support;
 
+mod boot_script_completes_a_task;
 mod examples_do_what_they_say;
 mod expired_upload_url_is_renewed;
 mod hostile_archive_is_refused;
@@ -12,6 +13,7 @@ mod interrupted_run_is_resumed;
 mod killed_command_line_is_resumed;
 mod killed_runner_loses_its_task_to_another;
 mod killed_server_continues_the_run;
+mod machines_fetch_their_runner;
 mod minimal_client_needs_four_calls;
 mod mock_run_by_command_line;
 mod rails_run_by_command_line;

@@ -38,8 +38,8 @@ fn json_events_tell_the_whole_story() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("mock.json"), CONFIG).unwrap();
     let cli = Cli::new(folder.path());
-    let printed =
-        cli.expect(0, &["run", "--config", "mock.json", "--run-id", "mock", "--yes", "--json"]);
+    let printed = cli
+        .expect(0, &["run", "--config", "mock.json", "--run-id", "mock-events", "--yes", "--json"]);
     let events: Vec<Value> =
         printed.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
     let names: Vec<&str> = events.iter().filter_map(|event| event["event"].as_str()).collect();
@@ -55,14 +55,14 @@ fn another_configuration_under_the_same_id_is_refused() {
     let other = CONFIG.replace("\"runs_per_instance_type\":2", "\"runs_per_instance_type\":1");
     std::fs::write(folder.path().join("other.json"), other).unwrap();
     let cli = Cli::new(folder.path());
-    cli.expect(0, &["run", "mock.json", "--run-id", "mock", "--yes"]);
-    let refused = cli.run(&["run", "other.json", "--run-id", "mock", "--yes"]);
+    cli.expect(0, &["run", "mock.json", "--run-id", "mock-taken", "--yes"]);
+    let refused = cli.run(&["run", "other.json", "--run-id", "mock-taken", "--yes"]);
     assert_eq!(refused.status.code(), Some(2));
     let said = String::from_utf8(refused.stderr).unwrap();
     assert!(said.contains("different configuration"), "{said}");
     // The same configuration again is the same run: it is over, so there is nothing to do.
-    cli.expect(0, &["run", "mock.json", "--run-id", "mock", "--yes"]);
-    let status = cli.expect(0, &["status", "mock", "--json"]);
+    cli.expect(0, &["run", "mock.json", "--run-id", "mock-taken", "--yes"]);
+    let status = cli.expect(0, &["status", "mock-taken", "--json"]);
     let status: Value = serde_json::from_str(&status).unwrap();
     assert_eq!(status["status"], "completed");
 }

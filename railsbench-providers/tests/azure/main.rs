@@ -2,6 +2,8 @@
 
 // Clippy takes only the bodies of test functions for tests.
 #![allow(clippy::unwrap_used)]
+// A refusal of the emulator is an answer as it is, and its table of sizes is read in one place.
+#![allow(clippy::result_large_err, clippy::type_complexity)]
 
 mod conformance;
 mod crashes;

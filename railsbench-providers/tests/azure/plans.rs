@@ -21,6 +21,22 @@ fn plans_are_as_reviewed() {
 }
 
 #[test]
+fn shellcheck_finds_no_fault_in_the_scripts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("user-data.sh");
+    for instance_type in ["Standard_D4s_v5", "Standard_D2ps_v5"] {
+        let plan = plan(&unreachable(), "r1", instance_type, 1);
+        std::fs::write(&path, plan.user_data.expose()).unwrap();
+        let output = std::process::Command::new("shellcheck")
+            .args(["--shell=sh", "--severity=style"])
+            .arg(&path)
+            .output()
+            .expect("this test needs shellcheck; apt-get install shellcheck");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+#[test]
 fn what_azure_cannot_give_is_refused_with_a_fix() {
     let provider = unreachable();
     let mut elsewhere = request("r1", "Standard_D4s_v5", 1);

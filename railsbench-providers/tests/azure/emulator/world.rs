@@ -319,9 +319,10 @@ impl World {
         };
         if operation.looks_left > 0 {
             operation.looks_left -= 1;
-            return match with_state {
-                true => Answer::json(200, json!({"status": "InProgress"})).with("retry-after", "0"),
-                false => Answer::empty(202).with("retry-after", "0"),
+            return if with_state {
+                Answer::json(200, json!({"status": "InProgress"})).with("retry-after", "0")
+            } else {
+                Answer::empty(202).with("retry-after", "0")
             };
         }
         let effect = operation.effect.clone();
@@ -552,7 +553,7 @@ fn quoted(filter: &str, what: &str) -> Option<String> {
 fn wrong_version(request: &Request) -> Option<Answer> {
     let path = request.path.to_lowercase();
     let expected: &[&str] = match path.split_once("/providers/") {
-        Some((_, rest)) if rest == "microsoft.compute/skus" => &["2021-07-01"],
+        Some((_, "microsoft.compute/skus")) => &["2021-07-01"],
         Some((_, rest)) if rest.starts_with("microsoft.compute/disks") => &["2024-03-02"],
         Some((_, rest)) if rest.starts_with("microsoft.compute/") => &["2024-07-01"],
         Some((_, rest)) if rest.starts_with("microsoft.network/") => &["2024-05-01"],

@@ -206,9 +206,9 @@ pub struct PlanArgs {
     /// Runners for machines to fetch.
     #[command(flatten)]
     pub runners: RunnersArgs,
-    /// Where machines keep what they need.
+    /// Which orchestrator the machines would call.
     #[command(flatten)]
-    pub state: StateArgs,
+    pub orchestrator: OrchestratorArgs,
 }
 
 /// `run`

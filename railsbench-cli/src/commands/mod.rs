@@ -39,12 +39,12 @@ pub async fn execute(command: Command, output: &Output) -> Result<Exit, Failure>
     let work: LocalBoxFuture<'_, Result<Exit, Failure>> = match command {
         Command::Run(args) => return run::execute(args, output).await,
         Command::Resume(args) => return resume::execute(args, output).await,
-        Command::Plan(args) => return plan::execute(&args, output),
         Command::Report(args) => return report::execute(&args, output),
         Command::Providers => return providers::execute(output),
         Command::InstanceTypes(args) => return instance_types::execute(&args, output),
         Command::Completions(args) => return completions::execute(&args, output),
         Command::Version => return version::execute(output),
+        Command::Plan(args) => async move { plan::execute(&args, output).await }.boxed_local(),
         Command::Status(args) => async move { status::execute(&args, output).await }.boxed_local(),
         Command::Watch(args) => async move { watch::execute(&args, output).await }.boxed_local(),
         Command::Stop(args) => async move { stop::execute(&args, output).await }.boxed_local(),

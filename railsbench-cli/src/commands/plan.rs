@@ -3,18 +3,21 @@
 use railsbench::{Campaign, CampaignPlan};
 use serde_json::Value;
 
-use super::{read_config, runner_files};
+use super::{orchestrator_choice, read_config, runner_files};
 use crate::args::PlanArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, print, print_json};
 use crate::render;
 
-pub fn execute(args: &PlanArgs, output: &Output) -> Result<Exit, Failure> {
+pub async fn execute(args: &PlanArgs, output: &Output) -> Result<Exit, Failure> {
     let mut config = read_config(&args.config)?;
     config.workload.quick |= args.quick;
     let plan = Campaign::new(config)
-        .with_state_dir(args.state.state_dir.clone())
+        .with_state_dir(args.orchestrator.state.state_dir.clone())
+        .with_orchestrator(orchestrator_choice(&args.orchestrator)?)
         .with_runners(runner_files(&args.runners)?)
+        .meet_orchestrator()
+        .await?
         .plan()?;
     if output.is_json() {
         print_json(&with_user_data(&plan)?)?;

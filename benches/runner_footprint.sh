@@ -12,8 +12,9 @@ run=$!
 runner=
 while [ -z "$runner" ]; do
   sleep 0.2
-  # The oldest: the runner starts itself again for a moment to start a workload.
-  runner=$(pgrep -o -f "^$target/railsbench-runner|/railsbench-runner\$" || true)
+  # The kernel keeps 15 letters of a name. The oldest, because the runner starts itself again
+  # for a moment to start a workload.
+  runner=$(pgrep -o -x railsbench-runn || true)
 done
 field() { awk -v name="$1:" '$1 == name { print $2 }' "/proc/$runner/status"; }
 while kill -0 "$run" 2>/dev/null && [ -r "/proc/$runner/stat" ]; do

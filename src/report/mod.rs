@@ -1,7 +1,7 @@
 //! The report of a run: what was measured, what it says, and how sure that is.
 //!
 //! [`Inputs::load`] reads the results folder of a run, [`Report::build`] makes the report of it
-//! (pure: the same inputs give the same report), and [`write`] leaves it as `report.html` for
+//! (pure: the same inputs give the same report), and [`write()`] leaves it as `report.html` for
 //! people and `report.json` for programs. [`summary_rows`] is the table that a terminal shows.
 //! The statistics themselves are in [`railsbench_core::analysis`].
 

@@ -240,6 +240,8 @@ class RailsSuiteTest < Minitest::Test
   end
 
   def test_a_signal_ends_all_processes
+    # A shell starts what runs in the background with INT ignored, and the suite would inherit that.
+    trap("INT", "DEFAULT")
     %i[TERM INT].each do |signal|
       family = start_long_run
       Process.kill(signal, family.first.id)

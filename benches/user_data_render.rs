@@ -27,6 +27,7 @@ fn one_script(criterion: &mut Criterion) {
         runner: Some("/usr/local/bin/railsbench-runner".to_owned()),
         runners: Vec::new(),
         runner_image: None,
+        ca_certificate: None,
     };
     provider.render_user_data(&vars).expect("these values can stand in a script");
     criterion.bench_function("user data, one local script", |bencher| {

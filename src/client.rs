@@ -11,7 +11,7 @@ use railsbench_core::protocol::{
     CreatedRun, EventKind, EventRecord, LoginLink, Problem, RunPage, RunResults, RunToken, RunView,
     TaskPage,
 };
-use railsbench_core::provider::{RunnerFile, RunnerTarget};
+use railsbench_core::provider::{CaCertificate, RunnerFile, RunnerTarget};
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -48,6 +48,17 @@ pub enum ClientError {
         /// What is wrong with the answer.
         detail: String,
     },
+    /// The certificate of its CA cannot be used.
+    #[error(
+        "the CA certificate for {url} cannot be used: {detail}; give the file that the \
+         orchestrator wrote, in PEM"
+    )]
+    Ca {
+        /// Its base URL.
+        url: Url,
+        /// What is wrong with the certificate.
+        detail: String,
+    },
     /// A URL cannot be made of the base URL.
     #[error(
         "{url} cannot be the URL of an orchestrator: {detail}; write e.g. https://bench.example.com"
@@ -74,7 +85,7 @@ impl ClientError {
         match self {
             Self::Unreachable { .. } => true,
             Self::Refused(problem) => matches!(problem.status, 408 | 429 | 500..),
-            Self::Answer { .. } | Self::Url { .. } => false,
+            Self::Answer { .. } | Self::Ca { .. } | Self::Url { .. } => false,
         }
     }
 }
@@ -83,16 +94,34 @@ impl ClientError {
 #[derive(Debug, Clone)]
 pub struct OperatorClient {
     http: reqwest::Client,
+    /// For artifact stores, where the orchestrator's own CA means nothing.
+    elsewhere: reqwest::Client,
     url: Url,
     api_key: SecretString,
 }
 
 impl OperatorClient {
-    /// A client of the orchestrator at a base URL.
+    /// A client of the orchestrator at a base URL, whose certificate is of a CA that this system
+    /// trusts.
     ///
     /// # Errors
     /// [`ClientError::Url`] if no calls can be made to such a URL.
     pub fn new(url: Url, api_key: SecretString) -> Result<Self, ClientError> {
+        Self::trusting(url, api_key, None)
+    }
+
+    /// A client that trusts only this CA when it calls the orchestrator; without one, those that
+    /// this system trusts. Results that lie in an artifact store of another host are fetched
+    /// as the system trusts that.
+    ///
+    /// # Errors
+    /// [`ClientError::Url`] if no calls can be made to such a URL, [`ClientError::Ca`] if the
+    /// certificate is none.
+    pub fn trusting(
+        url: Url,
+        api_key: SecretString,
+        ca: Option<&CaCertificate>,
+    ) -> Result<Self, ClientError> {
         // Fails only if the process has chosen a provider already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         if !matches!(url.scheme(), "http" | "https") || url.cannot_be_a_base() {
@@ -101,16 +130,22 @@ impl OperatorClient {
                 url,
             });
         }
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("railsbench/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(Duration::from_secs(10));
-        if is_loopback(&url) {
-            builder = builder.no_proxy();
-        }
-        let http = builder
+        let builder = || {
+            let builder = reqwest::Client::builder()
+                .user_agent(concat!("railsbench/", env!("CARGO_PKG_VERSION")))
+                .connect_timeout(Duration::from_secs(10));
+            if is_loopback(&url) { builder.no_proxy() } else { builder }
+        };
+        let elsewhere = builder()
             .build()
-            .map_err(|error| ClientError::Url { url: url.clone(), detail: error.to_string() })?;
-        Ok(Self { http, url, api_key })
+            .map_err(|error| ClientError::Url { url: url.clone(), detail: innermost(&error) })?;
+        let http = match ca {
+            None => elsewhere.clone(),
+            Some(ca) => reqwest::Certificate::from_pem_bundle(ca.as_pem().as_bytes())
+                .and_then(|roots| builder().tls_certs_only(roots).build())
+                .map_err(|error| ClientError::Ca { url: url.clone(), detail: innermost(&error) })?,
+        };
+        Ok(Self { http, elsewhere, url, api_key })
     }
 
     /// The base URL.
@@ -244,8 +279,10 @@ impl OperatorClient {
         &self,
         signed_url: &str,
     ) -> Result<impl Stream<Item = Result<bytes::Bytes, ClientError>> + use<>, ClientError> {
+        let ours = signed_url.parse::<Url>().is_ok_and(|url| url.origin() == self.url.origin());
+        let http = if ours { &self.http } else { &self.elsewhere };
         let response =
-            self.http.get(signed_url).send().await.map_err(|error| self.unreachable(error))?;
+            http.get(signed_url).send().await.map_err(|error| self.unreachable(error))?;
         let url = self.url.clone();
         let response = accept(response, "GET of an artifact").await?;
         Ok(response.bytes_stream().map_err(move |error| unreachable(&url, error)))
@@ -339,12 +376,20 @@ impl OperatorClient {
 /// The innermost cause ("connection refused") says more than the outermost; the URL of the call
 /// may be a signed one, so it is left out.
 fn unreachable(url: &Url, error: reqwest::Error) -> ClientError {
-    let error = error.without_url();
-    let mut cause: &dyn std::error::Error = &error;
+    let mut detail = innermost(&error.without_url());
+    if detail.contains("invalid peer certificate") {
+        detail
+            .push_str("; if it has a CA of its own, give the certificate of that (--ca-cert FILE)");
+    }
+    ClientError::Unreachable { url: url.clone(), detail }
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    ClientError::Unreachable { url: url.clone(), detail: cause.to_string() }
+    cause.to_string()
 }
 
 /// Turns an answer that is not a success into the error it describes.

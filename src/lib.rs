@@ -17,23 +17,27 @@
 //! ```
 
 mod campaign;
+mod checkup;
 pub mod client;
 pub mod collect;
+pub mod cost;
 pub mod orchestrator;
 pub mod report;
 mod state_dir;
-mod teardown;
+mod sweep;
 
 pub use railsbench_core as core;
 pub use railsbench_core::{analysis, config, id, lifecycle, money, protocol, provider, results};
 pub use railsbench_providers as providers;
 pub use railsbench_server as server;
 
+pub use campaign::runners::own_runner;
 pub use campaign::{
     Campaign, CampaignError, CampaignEvent, CampaignPlan, ErrorClass, Outcome, ProviderPreflight,
     RunningCampaign, Stage,
 };
+pub use checkup::{Checkup, Examined};
 pub use orchestrator::OrchestratorChoice;
 pub use railsbench_server::{RunnerFiles, RunnerFilesError};
 pub use state_dir::{Endpoint, StateDir, StateError};
-pub use teardown::{TornDown, list_resources, teardown};
+pub use sweep::{Cleared, Findings, Found, Reach, Sweep, SweepError};

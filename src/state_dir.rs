@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use railsbench_core::provider::CaCertificate;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -24,10 +25,12 @@ pub struct StateError {
 /// Where a running embedded orchestrator is reached, and with which operator token.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
-    /// Its base URL, on loopback.
+    /// Its base URL, at an address of this host.
     pub url: Url,
     /// Token of scope `operator`.
     pub api_key: SecretString,
+    /// The CA of its certificate; absent where it speaks plain http on loopback.
+    pub ca_certificate: Option<CaCertificate>,
 }
 
 /// The file form of an [`Endpoint`].
@@ -35,6 +38,8 @@ pub struct Endpoint {
 struct EndpointFile {
     url: Url,
     api_key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ca_pem: Option<String>,
 }
 
 /// The state folder, `.railsbench` in the working directory unless told otherwise.
@@ -83,7 +88,11 @@ impl StateDir {
     pub fn endpoint(&self) -> Option<Endpoint> {
         let text = std::fs::read(self.endpoint_path()).ok()?;
         let file: EndpointFile = serde_json::from_slice(&text).ok()?;
-        Some(Endpoint { url: file.url, api_key: file.api_key.into() })
+        let ca_certificate = match file.ca_pem {
+            Some(pem) => Some(pem.parse().ok()?),
+            None => None,
+        };
+        Some(Endpoint { url: file.url, api_key: file.api_key.into(), ca_certificate })
     }
 
     /// Tells other processes of the same user where the orchestrator is.
@@ -95,6 +104,7 @@ impl StateDir {
         let file = EndpointFile {
             url: endpoint.url.clone(),
             api_key: endpoint.api_key.expose_secret().to_owned(),
+            ca_pem: endpoint.ca_certificate.as_ref().map(|ca| ca.as_pem().to_owned()),
         };
         let write = || -> std::io::Result<()> {
             let fresh = path.with_extension("new");
@@ -132,10 +142,16 @@ mod tests {
         let endpoint = Endpoint {
             url: Url::parse("http://127.0.0.1:4000").unwrap(),
             api_key: "key".to_owned().into(),
+            ca_certificate: Some(
+                "-----BEGIN CERTIFICATE-----\nMIIBAAAA\n-----END CERTIFICATE-----\n"
+                    .parse()
+                    .unwrap(),
+            ),
         };
         state.announce(&endpoint).unwrap();
         let found = state.endpoint().unwrap();
         assert_eq!(found.url, endpoint.url);
+        assert_eq!(found.ca_certificate, endpoint.ca_certificate);
         assert_eq!(found.api_key.expose_secret(), "key");
         state.withdraw();
         assert!(state.endpoint().is_none());
@@ -149,6 +165,7 @@ mod tests {
         let endpoint = Endpoint {
             url: Url::parse("http://127.0.0.1:1").unwrap(),
             api_key: "k".to_owned().into(),
+            ca_certificate: None,
         };
         state.announce(&endpoint).unwrap();
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;

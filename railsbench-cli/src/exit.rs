@@ -17,7 +17,8 @@ use serde::Serialize;
 pub enum Exit {
     /// All went well.
     Ok = 0,
-    /// The run ended, but some task failed or was cancelled.
+    /// The run ended, but some task failed or was cancelled; or some of what was to be removed is
+    /// left.
     TaskFailed = 1,
     /// The command line or the configuration is wrong.
     Usage = 2,
@@ -163,7 +164,9 @@ impl From<CampaignError> for Failure {
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let exit = match (&error, error.status()) {
-            (ClientError::Url { .. }, _) | (_, Some(404 | 409 | 422)) => Exit::Usage,
+            (ClientError::Url { .. } | ClientError::Ca { .. }, _) | (_, Some(404 | 409 | 422)) => {
+                Exit::Usage
+            }
             (ClientError::Answer { .. }, _) => Exit::Internal,
             _ => Exit::Environment,
         };

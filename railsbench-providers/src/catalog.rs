@@ -16,7 +16,7 @@ use jiff::civil::Date;
 use railsbench_core::config::nearest;
 use railsbench_core::id::ProviderName;
 use railsbench_core::money::Usd;
-use railsbench_core::provider::{Arch, Price, Shape, ShapeError};
+use railsbench_core::provider::{Arch, InstanceFacts, Price, Shape, ShapeError, ShapeSource};
 
 /// The columns of a table.
 const HEADER: &str = "type,arch,vcpus,memory_mib,gpus,usd_per_hour";
@@ -157,6 +157,16 @@ impl Catalog {
         Some(Price { per_hour, as_of: self.as_of, source: self.source.to_owned() })
     }
 
+    /// What is known of a name whose shape has been found, here or by the grammar of its cloud.
+    pub fn facts(&self, name: &str, shape: Shape) -> InstanceFacts {
+        let known = self.find(name);
+        InstanceFacts {
+            shape,
+            price: known.and_then(|known| self.price_of(known)),
+            source: if known.is_some() { ShapeSource::Catalog } else { ShapeSource::Grammar },
+        }
+    }
+
     /// When the prices were read.
     pub fn as_of(&self) -> Date {
         self.as_of
@@ -256,6 +266,10 @@ mod tests {
         assert_eq!(catalog.find("g5.xlarge").unwrap().gpus, 1);
         assert_eq!(catalog.price("g5.xlarge"), None);
         assert_eq!(catalog.instance_types().len(), 2);
+        let facts = catalog.facts("a1.medium", shape);
+        assert_eq!((facts.price, facts.source), (Some(price), ShapeSource::Catalog));
+        let facts = catalog.facts("a2.medium", shape);
+        assert_eq!((facts.price, facts.source), (None, ShapeSource::Grammar));
         assert_eq!(catalog.find("A1.MEDIUM"), None);
         assert!(catalog.ignoring_case().unwrap().find("A1.Medium").is_some());
     }

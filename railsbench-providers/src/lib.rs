@@ -17,6 +17,10 @@ pub mod aws;
 pub mod azure;
 pub mod catalog;
 pub mod conformance;
+#[cfg(feature = "docker")]
+pub mod docker;
+#[cfg(any(feature = "aws", feature = "gcp"))]
+mod firmware;
 #[cfg(feature = "gcp")]
 pub mod gcp;
 #[cfg(feature = "heroku")]
@@ -37,6 +41,8 @@ pub mod vm;
 pub use aws::AwsProvider;
 #[cfg(feature = "azure")]
 pub use azure::AzureProvider;
+#[cfg(feature = "docker")]
+pub use docker::DockerProvider;
 #[cfg(feature = "gcp")]
 pub use gcp::GcpProvider;
 #[cfg(feature = "heroku")]
@@ -44,4 +50,4 @@ pub use heroku::HerokuProvider;
 pub use journal::{FileJournal, MemoryJournal};
 #[cfg(feature = "local")]
 pub use local::LocalProvider;
-pub use registry::Registry;
+pub use registry::{BUILT_IN, BuiltIn, Registry};

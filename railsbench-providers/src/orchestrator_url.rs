@@ -24,6 +24,18 @@ const FIX: &str = "host railsbench-server where the cloud can reach it by https 
 /// # Errors
 /// [`Unreachable`] saying what is wrong.
 pub fn reachable(orchestrator_url: &str, emulated: bool) -> Result<(), Unreachable> {
+    way(orchestrator_url, emulated).map(|_| ())
+}
+
+/// How an orchestrator is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    PublicHttps,
+    /// By an emulator, which is on the orchestrator's own host.
+    SameHost,
+}
+
+fn way(orchestrator_url: &str, emulated: bool) -> Result<Way, Unreachable> {
     let wrong = |problem: String| Err(Unreachable { problem, fix: FIX });
     let Ok(url) = orchestrator_url.parse::<Url>() else {
         return wrong(format!("the orchestrator's URL {orchestrator_url:?} is none"));
@@ -35,7 +47,7 @@ pub fn reachable(orchestrator_url: &str, emulated: bool) -> Result<(), Unreachab
         None => return wrong(format!("the orchestrator's URL {url} has no host")),
     };
     if emulated && loopback {
-        return Ok(());
+        return Ok(Way::SameHost);
     }
     if loopback {
         return wrong(format!("{url} is this host, which a machine at a cloud cannot reach"));
@@ -57,13 +69,18 @@ pub fn reachable(orchestrator_url: &str, emulated: bool) -> Result<(), Unreachab
     if url.port_or_known_default() != Some(443) {
         return wrong(format!("{url} is not on port 443, and machines may call no other"));
     }
-    Ok(())
+    Ok(Way::PublicHttps)
 }
 
 /// The same as a look of a preflight.
 pub fn reachable_check(orchestrator_url: &str, emulated: bool) -> Check {
-    let outcome = match reachable(orchestrator_url, emulated) {
-        Ok(()) => Outcome::Passed { detail: format!("{orchestrator_url} is public https") },
+    let outcome = match way(orchestrator_url, emulated) {
+        Ok(Way::PublicHttps) => {
+            Outcome::Passed { detail: format!("{orchestrator_url} is public https") }
+        }
+        Ok(Way::SameHost) => Outcome::Passed {
+            detail: format!("{orchestrator_url} is on this host, as the emulated cloud is"),
+        },
         Err(Unreachable { problem, fix }) => Outcome::Failed { problem, fix: fix.to_owned() },
     };
     Check { name: "orchestrator".to_owned(), outcome }
@@ -159,6 +176,11 @@ mod tests {
     fn an_emulated_cloud_reaches_this_host_and_nothing_more() {
         assert_eq!(reachable("http://127.0.0.1:4567/", true), Ok(()));
         assert_eq!(reachable("http://localhost:4567/", true), Ok(()));
+        let Outcome::Passed { detail } = reachable_check("http://localhost:4567/", true).outcome
+        else {
+            panic!("it is reachable")
+        };
+        assert!(detail.contains("this host") && !detail.contains("https"), "{detail}");
         assert!(reachable("http://10.0.0.1", true).is_err());
         assert!(reachable("http://bench.example.com", true).is_err());
     }

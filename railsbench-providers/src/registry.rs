@@ -7,6 +7,27 @@ use std::sync::Arc;
 use railsbench_core::id::ProviderName;
 use railsbench_core::provider::Provider;
 
+/// A provider that comes with railsbench, whether or not it is compiled in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BuiltIn {
+    /// Its key in configurations.
+    pub name: &'static str,
+    /// What it is, for people.
+    pub title: &'static str,
+    /// Whether this build has it.
+    pub is_compiled: bool,
+}
+
+/// Every provider that comes with railsbench, in the order of their names.
+pub const BUILT_IN: &[BuiltIn] = &[
+    BuiltIn { name: "aws", title: "Amazon EC2", is_compiled: cfg!(feature = "aws") },
+    BuiltIn { name: "azure", title: "Microsoft Azure", is_compiled: cfg!(feature = "azure") },
+    BuiltIn { name: "docker", title: "Docker containers", is_compiled: cfg!(feature = "docker") },
+    BuiltIn { name: "gcp", title: "Google Compute Engine", is_compiled: cfg!(feature = "gcp") },
+    BuiltIn { name: "heroku", title: "Heroku dynos", is_compiled: cfg!(feature = "heroku") },
+    BuiltIn { name: "local", title: "this host", is_compiled: cfg!(feature = "local") },
+];
+
 /// The providers at hand, by name. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Registry(BTreeMap<ProviderName, Arc<dyn Provider>>);
@@ -25,6 +46,8 @@ impl Registry {
         registry.register(Arc::new(crate::AwsProvider::new()));
         #[cfg(feature = "azure")]
         registry.register(Arc::new(crate::AzureProvider::from_environment()));
+        #[cfg(feature = "docker")]
+        registry.register(Arc::new(crate::DockerProvider::from_environment()));
         #[cfg(feature = "gcp")]
         registry.register(Arc::new(crate::GcpProvider::from_environment()));
         #[cfg(feature = "heroku")]
@@ -65,7 +88,47 @@ impl std::fmt::Debug for Registry {
 
 #[cfg(all(test, feature = "local"))]
 mod tests {
+    use std::time::Duration;
+
+    use railsbench_core::id::{InstanceType, RunId};
+    use railsbench_core::provider::{RunnerFile, RunnerTarget, UserDataVars};
+
     use super::*;
+
+    #[test]
+    fn what_is_compiled_in_is_what_is_registered() {
+        let state = tempfile::tempdir().unwrap();
+        let registry = Registry::standard(state.path());
+        let compiled = BUILT_IN.iter().filter(|provider| provider.is_compiled);
+        let compiled: Vec<&str> = compiled.map(|provider| provider.name).collect();
+        let registered: Vec<String> = registry.names().iter().map(ToString::to_string).collect();
+        assert_eq!(registered, compiled);
+        assert!(BUILT_IN.is_sorted_by_key(|provider| provider.name));
+    }
+
+    #[test]
+    fn every_provider_carries_the_orchestrators_own_ca() {
+        let runner = |target| RunnerFile { target, sha256: "0a".repeat(32) };
+        let state = tempfile::tempdir().unwrap();
+        for provider in Registry::standard(state.path()).iter() {
+            let (instance_type, ..) = provider.instance_types().remove(0);
+            let vars = UserDataVars {
+                orchestrator_url: "https://bench.example.com/".to_owned(),
+                api_key: "t0ken".to_owned().into(),
+                run_id: RunId::new("r1").unwrap(),
+                provider: provider.name().clone(),
+                instance_type: InstanceType::new(instance_type).unwrap(),
+                ruby_version: None,
+                max_lifetime: Duration::from_hours(1),
+                allow_install: false,
+                runner: Some("/opt/railsbench-runner".to_owned()),
+                runners: RunnerTarget::ALL.map(runner).to_vec(),
+                runner_image: None,
+                ca_certificate: None,
+            };
+            crate::testing::assert_carries_ca(provider.as_ref(), &vars);
+        }
+    }
 
     #[test]
     fn providers_are_found_by_name() {

@@ -64,7 +64,7 @@ pub enum AgentError {
 impl From<ClientError> for AgentError {
     fn from(error: ClientError) -> Self {
         match error {
-            ClientError::Setup { .. } => Self::Setup(error),
+            ClientError::Setup { .. } | ClientError::Ca { .. } => Self::Setup(error),
             error => Self::Refused(error),
         }
     }
@@ -81,7 +81,11 @@ pub struct Agent {
 impl Agent {
     /// A runner with these workloads. Nothing is connected yet.
     pub fn new(config: RunnerConfig, workloads: Vec<Arc<dyn Workload>>) -> Self {
-        let client = Client::new(config.orchestrator_url.clone(), config.api_key.clone());
+        let client = Client::new(
+            config.orchestrator_url.clone(),
+            config.api_key.clone(),
+            config.ca_certificate.clone(),
+        );
         Self { config, client: Arc::new(client), workloads, root: PathBuf::from("/") }
     }
 

@@ -10,8 +10,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use railsbench_core::id::{InstanceType, ProviderName, RunId, RunnerId};
+use railsbench_core::provider::CaCertificate;
 use secrecy::SecretString;
-use url::Url;
+use url::{Host, Url};
 
 /// Where the orchestrator answers, e.g. `https://bench.example.com`.
 pub const ORCHESTRATOR_URL: &str = "ORCHESTRATOR_URL";
@@ -31,6 +32,11 @@ pub const MAX_LIFETIME_SECONDS: &str = "MAX_LIFETIME_SECONDS";
 pub const RAILSBENCH_WORKDIR: &str = "RAILSBENCH_WORKDIR";
 /// Optional: name of the image this machine was started from, reported as a fact.
 pub const RAILSBENCH_IMAGE: &str = "RAILSBENCH_IMAGE";
+/// Optional: file with the certificate of the orchestrator's own CA, in PEM. Then no other is
+/// trusted when the orchestrator is called.
+pub const RAILSBENCH_CA_FILE: &str = "RAILSBENCH_CA_FILE";
+/// Optional: `true` lets the orchestrator be called by plain http over a network.
+pub const RAILSBENCH_ALLOW_PLAIN_HTTP: &str = "RAILSBENCH_ALLOW_PLAIN_HTTP";
 
 /// A checked configuration.
 #[derive(Debug, Clone)]
@@ -53,6 +59,9 @@ pub struct RunnerConfig {
     pub workdir: Option<PathBuf>,
     /// Name of the image this machine was started from.
     pub image: Option<String>,
+    /// The only CA that is trusted when the orchestrator is called; those of the system if
+    /// absent.
+    pub ca_certificate: Option<CaCertificate>,
 }
 
 /// One variable that cannot be used.
@@ -88,7 +97,9 @@ impl RunnerConfig {
     /// [`ConfigError`] naming every variable that is missing or invalid.
     pub fn from_variables(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut reader = Reader { lookup, errors: Vec::new() };
-        let orchestrator_url = reader.required(ORCHESTRATOR_URL, orchestrator_url);
+        let plain_http = reader.optional(RAILSBENCH_ALLOW_PLAIN_HTTP, boolean).unwrap_or(false);
+        let orchestrator_url =
+            reader.required(ORCHESTRATOR_URL, |text| orchestrator_url(text, plain_http));
         let api_key = reader.required(API_KEY, api_key);
         let run_id = reader.required(RUN_ID, parse::<RunId>);
         let provider = reader.required(PROVIDER, parse::<ProviderName>);
@@ -97,6 +108,7 @@ impl RunnerConfig {
         let max_lifetime = reader.optional(MAX_LIFETIME_SECONDS, seconds);
         let workdir = reader.optional(RAILSBENCH_WORKDIR, |text| Ok(PathBuf::from(text)));
         let image = reader.optional(RAILSBENCH_IMAGE, |text| Ok(text.to_owned()));
+        let ca_certificate = reader.optional(RAILSBENCH_CA_FILE, ca_certificate);
         let runner_id = match runner_id {
             Some(id) => Some(id),
             None => RunnerId::new(format!("runner-{:016x}", rand::random::<u64>())).ok(),
@@ -119,6 +131,7 @@ impl RunnerConfig {
                 max_lifetime,
                 workdir,
                 image,
+                ca_certificate,
             }),
             _ => Err(ConfigError { variables: reader.errors }),
         }
@@ -163,7 +176,28 @@ fn parse<T: FromStr<Err: fmt::Display>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error: T::Err| error.to_string())
 }
 
-fn orchestrator_url(text: &str) -> Result<Url, String> {
+fn boolean(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| "it is neither true nor false".to_owned())
+}
+
+fn ca_certificate(path: &str) -> Result<CaCertificate, String> {
+    std::fs::read_to_string(path)
+        .map_err(|error| format!("{path} cannot be read: {error}"))?
+        .parse()
+        .map_err(|error| format!("{path} is no CA certificate: {error}"))
+}
+
+/// Whether a URL leads to this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn orchestrator_url(text: &str, plain_http: bool) -> Result<Url, String> {
     let example = "write it like https://bench.example.com";
     let url = Url::parse(text).map_err(|error| format!("it is not a URL ({error}); {example}"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
@@ -174,6 +208,12 @@ fn orchestrator_url(text: &str) -> Result<Url, String> {
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(format!("it has a query or fragment; {example}"));
+    }
+    if url.scheme() == "http" && !is_loopback(&url) && !plain_http {
+        return Err(format!(
+            "it is plain http to another machine, and the token would be there for all to read; \
+             use https, or set {RAILSBENCH_ALLOW_PLAIN_HTTP}=true where only you can listen"
+        ));
     }
     Ok(url)
 }
@@ -227,6 +267,19 @@ mod tests {
     }
 
     #[test]
+    fn plain_http_stays_on_this_machine_unless_it_is_allowed() {
+        let url = |changes: &[(&str, &str)]| {
+            RunnerConfig::from_variables(variables(changes)).map(|config| config.orchestrator_url)
+        };
+        for own in ["http://localhost:4567/", "http://127.0.0.9", "http://[::1]:80/base"] {
+            url(&[(ORCHESTRATOR_URL, own)]).unwrap();
+        }
+        let far = (ORCHESTRATOR_URL, "http://bench.example.com");
+        url(&[far, (RAILSBENCH_ALLOW_PLAIN_HTTP, "true")]).unwrap();
+        url(&[far, (RAILSBENCH_ALLOW_PLAIN_HTTP, "false")]).unwrap_err();
+    }
+
+    #[test]
     fn every_missing_variable_is_named_at_once() {
         let error = RunnerConfig::from_variables(|_| None).unwrap_err();
         let named: Vec<_> = error.variables.iter().map(|error| error.variable).collect();
@@ -248,6 +301,11 @@ mod tests {
             (RUNNER_ID, "-x", "runner id"),
             (MAX_LIFETIME_SECONDS, "1h", "whole number"),
             (MAX_LIFETIME_SECONDS, "0", "whole number"),
+            (ORCHESTRATOR_URL, "http://bench.example.com", "plain http"),
+            (ORCHESTRATOR_URL, "http://10.0.0.7:8080/", "RAILSBENCH_ALLOW_PLAIN_HTTP=true"),
+            (RAILSBENCH_ALLOW_PLAIN_HTTP, "yes", "neither true nor false"),
+            (RAILSBENCH_CA_FILE, "/nowhere/ca.pem", "/nowhere/ca.pem cannot be read"),
+            (RAILSBENCH_CA_FILE, "/dev/null", "no CA certificate: it holds no certificate"),
         ] {
             let error = RunnerConfig::from_variables(variables(&[(variable, value)])).unwrap_err();
             assert_eq!(error.variables.len(), 1, "{error}");

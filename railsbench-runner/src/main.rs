@@ -27,6 +27,10 @@ Environment:
   MAX_LIFETIME_SECONDS  optional: end after so many seconds, giving back an unfinished task
   RAILSBENCH_WORKDIR    optional: folder for the files of tasks; a temporary one otherwise
   RAILSBENCH_IMAGE      optional: name of the image this machine was started from
+  RAILSBENCH_CA_FILE    optional: certificate of the orchestrator's own CA, in PEM; then no other
+                        is trusted there
+  RAILSBENCH_ALLOW_PLAIN_HTTP
+                        optional: true lets it call the orchestrator by plain http over a network
 
 Exit codes:
   0    nothing is left to do, or the lifetime is over: do not start it again

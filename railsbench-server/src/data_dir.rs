@@ -1,7 +1,7 @@
 //! The folder that a server owns: its lock and its secrets.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -42,6 +42,12 @@ impl DataDir {
         }
     }
 
+    /// The folder itself.
+    #[cfg(feature = "private-ca")]
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// A path inside.
     pub(crate) fn join(&self, name: &str) -> PathBuf {
         self.path.join(name)
@@ -72,29 +78,31 @@ impl DataDir {
         Ok(SecretString::from(text))
     }
 
-    /// What is kept in a file of this name, which only the owner can read; `fresh` if there is
-    /// no such file yet, and then it is kept, durably and all or nothing.
     fn kept(&self, name: &str, fresh: &[u8]) -> Result<Vec<u8>, ServerError> {
-        let read_or_make = || -> io::Result<Vec<u8>> {
-            let path = self.path.join(name);
-            match File::open(&path) {
-                Ok(mut file) => {
-                    let mut bytes = Vec::new();
-                    file.read_to_end(&mut bytes)?;
-                    return Ok(bytes);
-                }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-            let mut file = tempfile::Builder::new().prefix(name).tempfile_in(&self.path)?;
-            file.write_all(fresh)?;
-            file.as_file().sync_all()?;
-            file.persist(&path).map_err(|error| error.error)?;
-            File::open(&self.path)?.sync_all()?;
-            Ok(fresh.to_vec())
-        };
-        read_or_make().map_err(|source| ServerError::data_dir(&self.path, "keep its keys", source))
+        self.keep(name, fresh)
+            .map_err(|source| ServerError::data_dir(&self.path, "keep its keys", source))
     }
+
+    /// What is kept in a file of this name, which only the owner can read; `fresh` if there is
+    /// no such file yet, and then it is kept.
+    pub(crate) fn keep(&self, name: &str, fresh: &[u8]) -> io::Result<Vec<u8>> {
+        match std::fs::read(self.path.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                write_secret(&self.path, name, fresh)?;
+                Ok(fresh.to_vec())
+            }
+            read => read,
+        }
+    }
+}
+
+/// Puts this into a file, which only the owner can read, durably and all or nothing.
+pub(crate) fn write_secret(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let mut file = tempfile::Builder::new().prefix(name).tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(folder.join(name)).map_err(|error| error.error)?;
+    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@
 
 pub mod alerts;
 pub mod artifacts;
+mod backends;
 pub mod clock;
 mod config;
 mod dashboard;
@@ -32,8 +33,12 @@ mod reaper;
 mod runners;
 mod server;
 pub mod store;
+mod tls;
 
-pub use config::{ArtifactsConfig, ServerConfig};
+pub use config::{ArtifactsConfig, DatabaseConfig, ServerConfig};
 pub use http::openapi_document;
 pub use runners::{RunnerFiles, RunnerFilesError};
 pub use server::{Parts, Server, ServerError};
+#[cfg(feature = "acme")]
+pub use tls::{AcmeConfig, LETS_ENCRYPT};
+pub use tls::{TlsConfig, TlsError};

@@ -19,7 +19,8 @@ const ENVIRONMENT: u8 = 3;
 const INTERNAL: u8 = 4;
 
 fn main() -> ExitCode {
-    let (config, log_format) = match Options::parse().resolve(std::env::var("API_KEY").ok()) {
+    let options = Options::parse().with_database_url(std::env::var("RAILSBENCH_DATABASE_URL").ok());
+    let (config, log_format) = match options.resolve(std::env::var("API_KEY").ok()) {
         Ok(resolved) => resolved,
         Err(error) => return failed(&error, USAGE),
     };
@@ -64,15 +65,26 @@ async fn serve(config: ServerConfig) -> Result<(), ServerError> {
     let mut terminate = handler(SignalKind::terminate())?;
     let mut interrupt = handler(SignalKind::interrupt())?;
     let made_key = config.api_key.is_none().then(|| config.data_dir.join("operator.token"));
+    let mut hangup = handler(SignalKind::hangup())?;
+    let ca = config.data_dir.join("ca.pem");
     let server = Server::start(config).await?;
     println!("railsbench-server listens on {}", server.url());
     if let Some(path) = made_key {
         println!("The operator token is in {}", path.display());
     }
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        () = server.wait() => {}
+    if server.ca_certificate().is_some() {
+        println!("Clients need the CA certificate in {}", ca.display());
+    }
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            () = server.wait() => break,
+            _ = hangup.recv() => match server.reload_certificate() {
+                Ok(()) => tracing::info!("SIGHUP: the certificate is read again"),
+                Err(error) => tracing::warn!(%error, "SIGHUP: the certificate in use stays"),
+            },
+        }
     }
     tokio::select! {
         ended = server.shutdown() => ended,

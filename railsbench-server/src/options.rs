@@ -4,57 +4,28 @@
 //! file. The operator token is none of them: a flag would show it in process lists, so it comes
 //! from `API_KEY` or from a file of its own.
 
-use std::io;
+mod artifacts;
+mod database;
+mod error;
+mod tls;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use railsbench_server::{ArtifactsConfig, RunnerFiles, RunnerFilesError, ServerConfig};
+use railsbench_server::{RunnerFiles, ServerConfig};
 use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
+
+pub(crate) use error::OptionsError;
 
 /// Where the server listens if nothing else is said.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
 /// Where it keeps its data if nothing else is said.
 const DATA_DIR: &str = "railsbench-data";
-
-/// Why the options cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum OptionsError {
-    /// A file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What went wrong.
-        source: io::Error,
-    },
-    /// The configuration file is wrong.
-    #[error("{} is wrong: {problem}", path.display())]
-    BadFile {
-        /// The file.
-        path: PathBuf,
-        /// What and where.
-        problem: String,
-    },
-    /// The folder of runners is no good.
-    #[error(transparent)]
-    Runners(#[from] RunnerFilesError),
-    /// Both ways of giving the operator token were used.
-    #[error("both API_KEY and an API key file are given: keep one of the two")]
-    TwoKeys,
-    /// Options of S3 without a bucket.
-    #[cfg(feature = "s3")]
-    #[error("S3 options are given without a bucket: add --s3-bucket NAME")]
-    NoBucket,
-    /// The S3 prefix is no key.
-    #[cfg(feature = "s3")]
-    #[error("the S3 prefix is wrong: {0}")]
-    BadPrefix(railsbench_server::artifacts::ArtifactError),
-}
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Deserialize)]
@@ -82,6 +53,43 @@ pub(crate) struct Options {
     /// How runners and operators reach the server, if not at the address it listens on
     #[arg(long, value_name = "URL", env = "RAILSBENCH_PUBLIC_URL")]
     public_url: Option<Url>,
+    /// Serve https with the certificate in this file, in PEM, its issuers after it
+    #[arg(long, value_name = "FILE", env = "RAILSBENCH_TLS_CERT")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's private key, in PEM; both files are read again when they change
+    #[arg(long, value_name = "FILE", env = "RAILSBENCH_TLS_KEY")]
+    tls_key: Option<PathBuf>,
+    /// Serve https with certificates of a CA that the server makes; clients need DIR/ca.pem
+    #[cfg(feature = "private-ca")]
+    #[arg(long, value_name = "BOOL", env = "RAILSBENCH_TLS_PRIVATE_CA", num_args = 0..=1,
+        default_missing_value = "true")]
+    tls_private_ca: Option<bool>,
+    /// One more name or address that the private CA certifies, besides those of the public URL
+    /// and of the address; may be given several times
+    #[cfg(feature = "private-ca")]
+    #[arg(long, value_name = "NAME", env = "RAILSBENCH_TLS_NAME", value_delimiter = ',')]
+    tls_name: Vec<String>,
+    /// Serve https with a certificate for this domain from Let's Encrypt, which calls its port
+    /// 443; may be given several times
+    #[cfg(feature = "acme")]
+    #[arg(long, value_name = "DOMAIN", env = "RAILSBENCH_ACME_DOMAIN", value_delimiter = ',')]
+    acme_domain: Vec<String>,
+    /// Whom Let's Encrypt may write to about the certificate, e.g. ops@example.org
+    #[cfg(feature = "acme")]
+    #[arg(long, value_name = "EMAIL", env = "RAILSBENCH_ACME_CONTACT")]
+    acme_contact: Option<String>,
+    /// Another CA that speaks ACME, by the URL of its directory
+    #[cfg(feature = "acme")]
+    #[arg(long, value_name = "URL", env = "RAILSBENCH_ACME_DIRECTORY")]
+    acme_directory: Option<Url>,
+    /// The only CA that is trusted when that directory is called, in PEM
+    #[cfg(feature = "acme")]
+    #[arg(long, value_name = "FILE", env = "RAILSBENCH_ACME_DIRECTORY_CA")]
+    acme_directory_ca: Option<PathBuf>,
+    /// Speak plain http also where others may listen, e.g. behind a proxy that speaks https
+    #[arg(long, value_name = "BOOL", env = "RAILSBENCH_ALLOW_PLAIN_HTTP", num_args = 0..=1,
+        default_missing_value = "true")]
+    allow_plain_http: Option<bool>,
     /// Folder of database, results and keys [default: railsbench-data]
     #[arg(long, value_name = "DIR", env = "RAILSBENCH_DATA_DIR")]
     data_dir: Option<PathBuf>,
@@ -91,6 +99,25 @@ pub(crate) struct Options {
     /// Folder of the runner's executables for machines to fetch, as TARGET/railsbench-runner
     #[arg(long, value_name = "DIR", env = "RAILSBENCH_RUNNERS")]
     runners: Option<PathBuf>,
+    /// Read from RAILSBENCH_DATABASE_URL, never from a flag
+    #[arg(skip)]
+    #[serde(skip)]
+    database_url: Option<SecretString>,
+    /// File that holds the URL of a PostgreSQL database, instead of RAILSBENCH_DATABASE_URL
+    #[cfg(feature = "postgres")]
+    #[arg(long, value_name = "FILE", env = "RAILSBENCH_DATABASE_URL_FILE")]
+    database_url_file: Option<PathBuf>,
+    /// PEM file with the authority that signed the database's certificate
+    #[cfg(feature = "postgres")]
+    #[arg(long, value_name = "FILE", env = "RAILSBENCH_DATABASE_CA_FILE")]
+    database_ca_file: Option<PathBuf>,
+    /// Most connections to the database, besides the one that listens [default: 16]
+    #[cfg(feature = "postgres")]
+    #[arg(long, value_name = "N", env = "RAILSBENCH_DATABASE_CONNECTIONS")]
+    database_connections: Option<usize>,
+    /// Keep results in this folder, which several servers may share, instead of the data folder
+    #[arg(long, value_name = "DIR", env = "RAILSBENCH_ARTIFACTS_DIR")]
+    artifacts_dir: Option<PathBuf>,
     /// Keep results in this S3 bucket instead of the data folder
     #[cfg(feature = "s3")]
     #[arg(long, value_name = "NAME", env = "RAILSBENCH_S3_BUCKET")]
@@ -139,14 +166,21 @@ const AFTER_HELP: &str = "\
 Environment:
   API_KEY   the operator token; without one the server listens on loopback only and keeps a
             token of its own in DIR/operator.token
+  RAILSBENCH_DATABASE_URL
+            postgres://USER:PASSWORD@HOST:5432/DATABASE, to keep runs in PostgreSQL, which several
+            servers may share, instead of a file in DIR (in builds with the feature `postgres`)
   RUST_LOG  how much is logged to standard error, e.g. info or railsbench_server=debug
 
 Exit codes: 0 ended when told to, 2 wrong flags or configuration, 3 the address, the data folder
 or the artifact store cannot be used, 4 the server failed.
 
-Example:
-  API_KEY=$(openssl rand -hex 32) railsbench-server --listen 0.0.0.0:8080 \\
-      --public-url https://bench.example.org --data-dir /var/lib/railsbench";
+Signals: SIGTERM and SIGINT end the server in order, SIGHUP reads the certificate again.
+
+Examples:
+  API_KEY=$(openssl rand -hex 32) railsbench-server --listen 0.0.0.0:443 \\
+      --acme-domain bench.example.org --data-dir /var/lib/railsbench
+  API_KEY=$(openssl rand -hex 32) railsbench-server --listen 0.0.0.0:443 \\
+      --public-url https://203.0.113.7 --tls-private-ca";
 
 impl Options {
     /// Reads the file, if one is named, and makes a configuration of all that was said.
@@ -170,7 +204,10 @@ impl Options {
             (None, Some(path)) => Some(SecretString::from(read(path)?.trim())),
             (None, None) => None,
         };
+        config.database = options.database()?;
         config.artifacts = options.artifacts()?;
+        config.tls = options.tls()?;
+        config.allow_plain_http = options.allow_plain_http.unwrap_or(false);
         config.public_url = options.public_url;
         if let Some(folder) = &options.runners {
             config.runners = RunnerFiles::in_folder(folder)?;
@@ -195,9 +232,32 @@ impl Options {
             config: self.config,
             listen: self.listen.or(other.listen),
             public_url: self.public_url.or(other.public_url),
+            tls_cert: self.tls_cert.or(other.tls_cert),
+            tls_key: self.tls_key.or(other.tls_key),
+            #[cfg(feature = "private-ca")]
+            tls_private_ca: self.tls_private_ca.or(other.tls_private_ca),
+            #[cfg(feature = "private-ca")]
+            tls_name: any(self.tls_name, other.tls_name),
+            #[cfg(feature = "acme")]
+            acme_domain: any(self.acme_domain, other.acme_domain),
+            #[cfg(feature = "acme")]
+            acme_contact: self.acme_contact.or(other.acme_contact),
+            #[cfg(feature = "acme")]
+            acme_directory: self.acme_directory.or(other.acme_directory),
+            #[cfg(feature = "acme")]
+            acme_directory_ca: self.acme_directory_ca.or(other.acme_directory_ca),
+            allow_plain_http: self.allow_plain_http.or(other.allow_plain_http),
             data_dir: self.data_dir.or(other.data_dir),
             api_key_file: self.api_key_file.or(other.api_key_file),
             runners: self.runners.or(other.runners),
+            database_url: self.database_url,
+            #[cfg(feature = "postgres")]
+            database_url_file: self.database_url_file.or(other.database_url_file),
+            #[cfg(feature = "postgres")]
+            database_ca_file: self.database_ca_file.or(other.database_ca_file),
+            #[cfg(feature = "postgres")]
+            database_connections: self.database_connections.or(other.database_connections),
+            artifacts_dir: self.artifacts_dir.or(other.artifacts_dir),
             #[cfg(feature = "s3")]
             s3_bucket: self.s3_bucket.or(other.s3_bucket),
             #[cfg(feature = "s3")]
@@ -217,37 +277,11 @@ impl Options {
             log_format: self.log_format.or(other.log_format),
         }
     }
+}
 
-    #[cfg(feature = "s3")]
-    fn artifacts(&self) -> Result<ArtifactsConfig, OptionsError> {
-        use railsbench_server::artifacts::ArtifactKey;
-        use railsbench_server::artifacts::s3::S3Config;
-        let Some(bucket) = self.s3_bucket.clone() else {
-            let others = self.s3_prefix.is_some()
-                || self.s3_region.is_some()
-                || self.s3_endpoint.is_some()
-                || self.s3_path_style.is_some();
-            return if others {
-                Err(OptionsError::NoBucket)
-            } else {
-                Ok(ArtifactsConfig::Filesystem)
-            };
-        };
-        let prefix = self.s3_prefix.as_deref().map(|text| ArtifactKey::new(text.trim_matches('/')));
-        Ok(ArtifactsConfig::S3(S3Config {
-            bucket,
-            prefix: prefix.transpose().map_err(OptionsError::BadPrefix)?,
-            region: self.s3_region.clone(),
-            endpoint: self.s3_endpoint.clone(),
-            force_path_style: self.s3_path_style.unwrap_or(false),
-        }))
-    }
-
-    #[cfg(not(feature = "s3"))]
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "as with S3")]
-    fn artifacts(&self) -> Result<ArtifactsConfig, OptionsError> {
-        Ok(ArtifactsConfig::Filesystem)
-    }
+#[cfg(any(feature = "private-ca", feature = "acme"))]
+fn any(these: Vec<String>, or_those: Vec<String>) -> Vec<String> {
+    if these.is_empty() { or_those } else { these }
 }
 
 fn read(path: &Path) -> Result<String, OptionsError> {
@@ -320,7 +354,7 @@ mod tests {
         assert!(matches!(error, OptionsError::NoBucket));
         let flags = ["--s3-bucket", "b", "--s3-prefix", "/a/b/", "--s3-path-style"];
         let (config, _) = options(&flags).resolve(None).unwrap();
-        let ArtifactsConfig::S3(s3) = config.artifacts else { panic!("not S3") };
+        let railsbench_server::ArtifactsConfig::S3(s3) = config.artifacts else { panic!("not S3") };
         assert_eq!((s3.bucket.as_str(), s3.force_path_style), ("b", true));
         assert_eq!(s3.prefix.unwrap().as_str(), "a/b");
     }

@@ -6,20 +6,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
-use secrecy::{ExposeSecret, SecretString};
+use axum::serve::{Listener, ListenerExt};
+use railsbench_core::provider::CaCertificate;
+use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
-use crate::artifacts::{ArtifactError, ArtifactStore, FilesystemArtifacts};
+use crate::artifacts::{ArtifactError, ArtifactStore};
+use crate::backends::{self, Opened};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{ArtifactsConfig, ServerConfig};
+use crate::config::ServerConfig;
 use crate::data_dir::DataDir;
 use crate::http::App;
-use crate::store::{SqliteStore, Store, StoreError};
+use crate::store::{Store, StoreError};
+use crate::tls::{Place, Tls, TlsError, TlsListener};
 use crate::{http, reaper};
 
 /// Why a server could not start, or not end well.
@@ -46,6 +50,31 @@ pub enum ServerError {
         "the public URL {0} is not usable: it must start with http:// or https:// and have neither query nor fragment"
     )]
     BadPublicUrl(Url),
+    /// Others could read along.
+    #[error(
+        "refusing to serve {0} by plain http: tokens and results would be there for all to read \
+         on the way; give the server a certificate (--tls-cert and --tls-key, --acme-domain or \
+         --tls-private-ca), or --allow-plain-http where nobody else can listen, e.g. behind a \
+         proxy that speaks https"
+    )]
+    PlainHttp(String),
+    /// The public URL says http, and the server speaks https.
+    #[error("the public URL {0} is plain http, and this server speaks https: write https://")]
+    NotHttps(Url),
+    /// There is no certificate to serve with.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Servers that share a database must agree on more than it.
+    #[error("a server on PostgreSQL is one of several, which must share {what}: {fix}")]
+    NotShared {
+        /// What they share.
+        what: &'static str,
+        /// How.
+        fix: &'static str,
+    },
+    /// The database's URL is no good. It is not shown, because it holds a password.
+    #[error("the database URL is not usable: {0}")]
+    BadDatabase(&'static str),
     /// A number makes no sense.
     #[error("{setting} is {value}: it must be {wanted}")]
     BadSetting {
@@ -104,14 +133,18 @@ impl ServerError {
                 | Self::BadApiKey(_)
                 | Self::NoPublicUrl(_)
                 | Self::BadPublicUrl(_)
+                | Self::NotShared { .. }
+                | Self::BadDatabase(_)
+                | Self::PlainHttp(_)
+                | Self::NotHttps(_)
                 | Self::BadSetting { .. }
-        )
+        ) || matches!(self, Self::Tls(error) if error.is_configuration())
     }
 }
 
 /// Parts that replace what the configuration would make.
 pub struct Parts {
-    /// Instead of SQLite in the data folder.
+    /// Instead of what [`ServerConfig::database`] says.
     pub store: Option<Arc<dyn Store>>,
     /// Instead of what [`ServerConfig::artifacts`] says.
     pub artifacts: Option<Arc<dyn ArtifactStore>>,
@@ -136,6 +169,8 @@ pub struct Server {
     ended: CancellationToken,
     serving: JoinHandle<io::Result<()>>,
     reaping: JoinHandle<()>,
+    tls: Option<Arc<Tls>>,
+    _renewing: Option<AbortOnDropHandle<()>>,
     _on_drop: [DropGuard; 2],
     /// Last, so that the lock outlives everything that uses the folder.
     _data: DataDir,
@@ -156,45 +191,52 @@ impl Server {
     /// # Errors
     /// As for [`Server::start`].
     pub async fn start_with(config: ServerConfig, parts: Parts) -> Result<Self, ServerError> {
-        check(&config)?;
+        config.check()?;
         let data = DataDir::open(&config.data_dir)?;
         let api_key = match &config.api_key {
             Some(key) => key.clone(),
             None => data.operator_token()?,
         };
+        let tls = match &config.tls {
+            Some(tls) => {
+                let place = Place { data: &data, hosts: config.hosts() };
+                Some(Arc::new(Tls::new(tls, &place)?))
+            }
+            None => None,
+        };
         let listening = |source| ServerError::Listen { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(listening)?;
         let address = listener.local_addr().map_err(listening)?;
-        let url = match &config.public_url {
-            Some(url) => url.clone(),
-            None => Url::parse(&format!("http://{address}"))
-                .map_err(|error| ServerError::Failed(error.to_string()))?,
-        };
+        let url = config.url_at(address)?;
         let store = match parts.store {
-            Some(store) => store,
-            None => open_store(data.join("railsbench.sqlite3")).await?,
+            Some(store) => Opened::alone(store),
+            None => backends::open_store(&config, &data).await?,
         };
         let artifacts = match parts.artifacts {
             Some(artifacts) => artifacts,
-            None => open_artifacts(&config, &data, &url).await?,
+            None => backends::open_artifacts(&config, &data, &store, &url).await?,
         };
         let drain_timeout = config.drain_timeout;
         let reap_every = config.reap_every;
-        let app = App::new(config, &url, &api_key, store, artifacts, parts.clock);
+        let tls_look_every = config.tls_look_every;
+        let app = App::new(config, &url, &api_key, store.store, artifacts, parts.clock);
 
         let stop_listening = CancellationToken::new();
         let ended = CancellationToken::new();
-        let router = http::router(app.clone());
-        let listener = listener.tap_io(|stream| {
-            // Small answers must not wait for more to come; without it they only come later.
-            let _ = stream.set_nodelay(true);
-        });
-        let serve = axum::serve(listener, router)
-            .with_graceful_shutdown(stop_listening.clone().cancelled_owned());
-        let on_end = ended.clone().drop_guard();
-        let serving = tokio::spawn(async move {
-            let _on_end = on_end;
-            serve.await
+        let until = (stop_listening.clone(), ended.clone());
+        let serving = if let Some(tls) = &tls {
+            serve(TlsListener::new(listener, tls.server_config()?), app.clone(), until)
+        } else {
+            let listener = listener.tap_io(|stream| {
+                // Small answers must not wait for more to come; without it they only come later.
+                let _ = stream.set_nodelay(true);
+            });
+            serve(listener, app.clone(), until)
+        };
+        let renewing = tls.clone().map(|tls| {
+            AbortOnDropHandle::new(tokio::spawn(async move {
+                tls.keep_fresh(tls_look_every).await;
+            }))
         });
         let reaping = tokio::spawn(reaper::run(app.clone(), reap_every));
         tracing::info!(url = %url, %address, "listening");
@@ -209,6 +251,8 @@ impl Server {
             ended,
             serving,
             reaping,
+            tls,
+            _renewing: renewing,
             _data: data,
         })
     }
@@ -226,6 +270,20 @@ impl Server {
     /// The operator token: as configured, or the one that the server made.
     pub fn api_key(&self) -> &SecretString {
         &self.api_key
+    }
+
+    /// The CA that clients must trust, if the server has one of its own.
+    pub fn ca_certificate(&self) -> Option<&CaCertificate> {
+        self.tls.as_ref()?.ca_certificate()
+    }
+
+    /// Takes the certificate that is there now, for connections that are made from now on. A
+    /// server of plain http has nothing to do.
+    ///
+    /// # Errors
+    /// [`TlsError`] if it is no good; then the one in use stays.
+    pub fn reload_certificate(&self) -> Result<(), TlsError> {
+        self.tls.as_ref().map_or(Ok(()), |tls| tls.reload())
     }
 
     /// Waits until the server has ended, which it does only by failing or by
@@ -270,91 +328,17 @@ impl std::fmt::Debug for Server {
     }
 }
 
-/// Refuses configurations that would be unsafe or useless.
-fn check(config: &ServerConfig) -> Result<(), ServerError> {
-    match &config.api_key {
-        None if !config.listen.ip().is_loopback() => {
-            return Err(ServerError::NoApiKey(config.listen));
-        }
-        Some(key) if key.expose_secret().is_empty() => {
-            return Err(ServerError::BadApiKey("empty"));
-        }
-        Some(key) if !key.expose_secret().bytes().all(|byte| byte.is_ascii_graphic()) => {
-            return Err(ServerError::BadApiKey("not one word of printable ASCII characters"));
-        }
-        _ => {}
-    }
-    match &config.public_url {
-        None if config.listen.ip().is_unspecified() => {
-            return Err(ServerError::NoPublicUrl(config.listen));
-        }
-        Some(url)
-            if !matches!(url.scheme(), "http" | "https")
-                || url.query().is_some()
-                || url.fragment().is_some()
-                || !url.username().is_empty()
-                || url.password().is_some() =>
-        {
-            let mut shown = url.clone();
-            // A URL that cannot hold a password has none to hide.
-            let _ = shown.set_password(None);
-            return Err(ServerError::BadPublicUrl(shown));
-        }
-        _ => {}
-    }
-    let policy = &config.policy;
-    if policy.heartbeat < Duration::from_secs(1) {
-        return Err(ServerError::BadSetting {
-            setting: "the heartbeat interval",
-            value: format!("{:?}", policy.heartbeat),
-            wanted: "at least 1 second",
-        });
-    }
-    if policy.lease < policy.heartbeat.saturating_mul(2) {
-        return Err(ServerError::BadSetting {
-            setting: "the lease",
-            value: format!("{:?}", policy.lease),
-            wanted: "at least two heartbeat intervals, so that one may be lost",
-        });
-    }
-    if config.max_upload_bytes == 0 {
-        return Err(ServerError::BadSetting {
-            setting: "the largest upload",
-            value: "0 bytes".to_owned(),
-            wanted: "at least 1 byte",
-        });
-    }
-    if config.reap_every.is_zero() {
-        return Err(ServerError::BadSetting {
-            setting: "the pause between looks for expired leases",
-            value: "0".to_owned(),
-            wanted: "more than nothing",
-        });
-    }
-    Ok(())
-}
-
-async fn open_store(path: PathBuf) -> Result<Arc<dyn Store>, ServerError> {
-    let store = tokio::task::spawn_blocking(move || SqliteStore::open(&path))
-        .await
-        .map_err(|error| ServerError::Failed(error.to_string()))??;
-    Ok(Arc::new(store))
-}
-
-#[cfg_attr(not(feature = "s3"), expect(clippy::unused_async, reason = "only S3 has to be asked"))]
-async fn open_artifacts(
-    config: &ServerConfig,
-    data: &DataDir,
-    url: &Url,
-) -> Result<Arc<dyn ArtifactStore>, ServerError> {
-    match &config.artifacts {
-        ArtifactsConfig::Filesystem => {
-            let key = data.signing_key()?;
-            Ok(Arc::new(FilesystemArtifacts::open(data.join("artifacts"), &key, url)?))
-        }
-        #[cfg(feature = "s3")]
-        ArtifactsConfig::S3(config) => {
-            Ok(Arc::new(crate::artifacts::S3Artifacts::open(config.clone()).await?))
-        }
-    }
+/// Serves until the first of the two says so; cancels the second when that has ended.
+fn serve<L: Listener<Addr: std::fmt::Debug>>(
+    listener: L,
+    app: App,
+    (stop_listening, ended): (CancellationToken, CancellationToken),
+) -> JoinHandle<io::Result<()>> {
+    let serve = axum::serve(listener, http::router(app))
+        .with_graceful_shutdown(stop_listening.cancelled_owned());
+    let on_end = ended.drop_guard();
+    tokio::spawn(async move {
+        let _on_end = on_end;
+        serve.await
+    })
 }

@@ -1,8 +1,7 @@
 //! Our artifact stores pass the suite that every artifact store must pass: the folder behind a
 //! small HTTP server, and S3 against moto's.
 //!
-//! The S3 test starts `moto_server` itself. It comes with `pip install 'moto[s3,server]'`; the
-//! test looks for it in the variable `MOTO_SERVER` and then on `PATH`, and fails without it.
+//! The S3 test starts `moto_server` itself; `railsbench_emulators::moto` tells where it comes from.
 
 #![allow(clippy::unwrap_used)]
 
@@ -120,11 +119,10 @@ async fn filesystem() {
 
 #[cfg(feature = "s3")]
 mod s3 {
-    use std::net::TcpListener;
-    use std::process::{Child, Command, Stdio};
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+    use railsbench_emulators::moto::Moto;
     use railsbench_server::artifacts::s3::S3Config;
     use railsbench_server::artifacts::{ArtifactKey, S3Artifacts};
 
@@ -132,84 +130,40 @@ mod s3 {
 
     const BUCKET: &str = "railsbench-results";
 
-    /// moto's server on a free port, until it is dropped.
-    struct Moto {
-        process: Child,
-        url: Url,
-    }
-
-    impl Drop for Moto {
-        fn drop(&mut self) {
-            // It may have ended by itself, which the test has noticed then.
-            let _ = self.process.kill();
-            let _ = self.process.wait();
+    fn config(moto: &Moto, bucket: &str, prefix: Option<&str>) -> S3Config {
+        S3Config {
+            bucket: bucket.to_owned(),
+            prefix: prefix.map(|prefix| ArtifactKey::new(prefix).unwrap()),
+            region: Some("us-east-1".to_owned()),
+            endpoint: Some(moto.url.clone()),
+            force_path_style: true,
         }
     }
 
-    impl Moto {
-        async fn start() -> Self {
-            let program = std::env::var("MOTO_SERVER").unwrap_or("moto_server".to_owned());
-            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            let process = Command::new(&program)
-                .args(["-H", "127.0.0.1", "-p", &port.to_string()])
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap_or_else(|error| {
-                    panic!(
-                        "cannot start {program}: {error}; install it with \
-                         pip install 'moto[s3,server]' and put it on PATH or into MOTO_SERVER"
-                    )
-                });
-            let url = Url::parse(&format!("http://127.0.0.1:{port}")).unwrap();
-            let mut moto = Self { process, url };
-            let client = Client::new().0;
-            let started = Instant::now();
-            while client.get(moto.url.clone()).send().await.is_err() {
-                if let Some(status) = moto.process.try_wait().unwrap() {
-                    panic!("{program} ended at once: {status}; does {program} -p 5000 work?");
-                }
-                assert!(started.elapsed() < Duration::from_mins(2), "{program} does not answer");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-            moto
-        }
+    async fn open(
+        moto: &Moto,
+        bucket: &str,
+        prefix: Option<&str>,
+    ) -> Result<S3Artifacts, ArtifactError> {
+        let keys = Credentials::new("key-id", "secret", None, None, "test");
+        let keys = SharedCredentialsProvider::new(keys);
+        S3Artifacts::open_with(config(moto, bucket, prefix), Some(keys)).await
+    }
 
-        fn config(&self, bucket: &str, prefix: Option<&str>) -> S3Config {
-            S3Config {
-                bucket: bucket.to_owned(),
-                prefix: prefix.map(|prefix| ArtifactKey::new(prefix).unwrap()),
-                region: Some("us-east-1".to_owned()),
-                endpoint: Some(self.url.clone()),
-                force_path_style: true,
-            }
-        }
-
-        async fn open(
-            &self,
-            bucket: &str,
-            prefix: Option<&str>,
-        ) -> Result<S3Artifacts, ArtifactError> {
-            let keys = Credentials::new("key-id", "secret", None, None, "test");
-            let keys = SharedCredentialsProvider::new(keys);
-            S3Artifacts::open_with(self.config(bucket, prefix), Some(keys)).await
-        }
-
-        async fn make_bucket(&self) {
-            let bucket = self.url.join(BUCKET).unwrap();
-            let answer = Client::new().0.put(bucket).send().await.unwrap();
-            assert!(answer.status().is_success(), "{answer:?}");
-        }
+    async fn make_bucket(moto: &Moto) {
+        let bucket = moto.url.join(BUCKET).unwrap();
+        let answer = Client::new().0.put(bucket).send().await.unwrap();
+        assert!(answer.status().is_success(), "{answer:?}");
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn s3() {
         let moto = Moto::start().await;
-        let absent = moto.open(BUCKET, None).await.unwrap_err().to_string();
+        let absent = open(&moto, BUCKET, None).await.unwrap_err().to_string();
         assert!(absent.contains("there is no bucket railsbench-results"), "{absent}");
-        moto.make_bucket().await;
+        make_bucket(&moto).await;
         for prefix in [None, Some("some/prefix")] {
-            let store = Arc::new(moto.open(BUCKET, prefix).await.unwrap());
+            let store = Arc::new(open(&moto, BUCKET, prefix).await.unwrap());
             check(Subject {
                 store,
                 transfer: Arc::new(Client::new()),
@@ -220,8 +174,8 @@ mod s3 {
             .await;
         }
         // With a prefix everything is below it, and nothing else is seen.
-        let all = moto.open(BUCKET, None).await.unwrap();
-        let below = moto.open(BUCKET, Some("some/prefix")).await.unwrap();
+        let all = open(&moto, BUCKET, None).await.unwrap();
+        let below = open(&moto, BUCKET, Some("some/prefix")).await.unwrap();
         let key = |text: &str| ArtifactKey::new(text).unwrap();
         let from_outside = all.list(&key("some/prefix/list")).await.unwrap();
         assert_eq!(from_outside.len(), 6);
@@ -232,8 +186,8 @@ mod s3 {
     #[tokio::test(flavor = "multi_thread")]
     async fn an_s3_url_binds_method_key_time_and_content_type() {
         let moto = Moto::start().await;
-        moto.make_bucket().await;
-        let store = moto.open(BUCKET, None).await.unwrap();
+        make_bucket(&moto).await;
+        let store = open(&moto, BUCKET, None).await.unwrap();
         let (key, now) = (ArtifactKey::new("a/b").unwrap(), Timestamp::now());
         let parameter = |url: &str, name: &str| {
             let url = Url::parse(url).unwrap();

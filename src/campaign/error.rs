@@ -40,23 +40,31 @@ pub enum CampaignError {
     /// A provider cannot do what is asked.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// It would cost more than it may.
+    /// It could cost more than it may.
     #[error(
-        "max_cost_usd: the run is expected to cost {likely}, more than the {max} allowed; ask for less or allow more"
+        "the run can cost up to {high} if every machine lives as long as it may (likely {likely}), more than the {max} allowed; the dearest: {dearest}; {fixes}"
     )]
     TooExpensive {
         /// What it is expected to cost.
         likely: Usd,
+        /// What it costs if every machine lives as long as it may.
+        high: Usd,
         /// What it may cost.
         max: Usd,
+        /// The machines that can cost most, with how much.
+        dearest: String,
+        /// What would bring the cost below the limit.
+        fixes: String,
     },
     /// It would cost nobody knows how much.
     #[error(
-        "max_cost_usd: no price is known for {what}, so the limit cannot be kept; remove max_cost_usd, or choose a type with a price"
+        "no price is known for {what}, so a limit of {max} cannot be kept; choose a type with a price, or give --allow-unpriced to leave it out of the sum"
     )]
     NoPrice {
         /// What has no known price.
         what: String,
+        /// What the run may cost.
+        max: Usd,
     },
     /// A runner for machines to fetch cannot be read.
     #[error(transparent)]

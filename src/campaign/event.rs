@@ -73,6 +73,13 @@ pub enum CampaignEvent {
         /// What.
         resources: Vec<Resource>,
     },
+    /// What other runs had left, and whose time was over, was removed.
+    Swept {
+        /// Where.
+        provider: ProviderName,
+        /// What.
+        resources: Vec<Resource>,
+    },
     /// A task's files are on disk.
     Collected {
         /// Their folder.

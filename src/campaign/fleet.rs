@@ -4,18 +4,21 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures::future::join_all;
+use jiff::Timestamp;
 use railsbench_core::config::MachineRequest;
-use railsbench_core::id::MachineId;
+use railsbench_core::id::{MachineId, ProviderName};
 use railsbench_core::lifecycle::Replay;
+use railsbench_core::money::Usd;
 use railsbench_core::provider::{
-    Deployment, Journal, MachineState, Provider, ProviderError, Scope,
+    Deployment, Journal, MachineState, Plan, Provider, ProviderError, Scope,
 };
 use railsbench_providers::Registry;
-use secrecy::SecretString;
 
 use super::journey::Events;
-use super::plan::{Wanted, provider_of};
+use super::limit::Commitment;
+use super::plan::{Home, Wanted, provider_of};
 use super::{Campaign, CampaignError, CampaignEvent};
+use crate::cost::{Ledger, LedgerEntry, LedgerStep, Terms};
 
 /// Machines of one instance type.
 struct Group {
@@ -27,15 +30,17 @@ struct Group {
     started: u32,
     replacements: u32,
     given_up: bool,
+    /// What its machines can cost, by provision.
+    commitments: Vec<Commitment>,
 }
 
 pub(super) struct Fleet<'a> {
     campaign: &'a Campaign,
     registry: Registry,
     journal: Arc<dyn Journal>,
+    ledger: Ledger,
     events: &'a Events,
-    orchestrator_url: String,
-    run_token: SecretString,
+    home: Home,
     groups: Vec<Group>,
 }
 
@@ -43,9 +48,9 @@ impl<'a> Fleet<'a> {
     pub(super) fn new(
         campaign: &'a Campaign,
         journal: Arc<dyn Journal>,
+        ledger: Ledger,
         events: &'a Events,
-        orchestrator_url: String,
-        run_token: SecretString,
+        home: Home,
     ) -> Result<Self, CampaignError> {
         let registry = campaign.registry();
         let groups = campaign
@@ -61,10 +66,11 @@ impl<'a> Fleet<'a> {
                     started: 0,
                     replacements: 0,
                     given_up: false,
+                    commitments: Vec::new(),
                 })
             })
             .collect::<Result<_, CampaignError>>()?;
-        Ok(Self { campaign, registry, journal, events, orchestrator_url, run_token, groups })
+        Ok(Self { campaign, registry, journal, ledger, events, home, groups })
     }
 
     /// Starts the machines of every instance type that has work left. A type whose machines
@@ -78,7 +84,16 @@ impl<'a> Fleet<'a> {
             .filter(|index| unfinished(&self.groups[*index].machine, replay) > 0)
             .collect();
         let count = campaign.config.instances_per_type;
-        let made = join_all(wanted.iter().map(|index| self.start(*index, count))).await;
+        let mut plans = Vec::new();
+        for index in &wanted {
+            let plan = self.plan(*index, count);
+            if let Ok(plan) = &plan {
+                self.groups[*index].commitments.push(Commitment::new(plan.cost.clone()));
+            }
+            plans.push((*index, plan));
+        }
+        let starts = plans.into_iter().map(|(index, plan)| self.start(index, plan));
+        let made = join_all(starts).await;
         let mut problems = Vec::new();
         for (index, made) in wanted.iter().zip(made) {
             if let Err(error) = self.keep(*index, count, made) {
@@ -94,17 +109,57 @@ impl<'a> Fleet<'a> {
         Ok(())
     }
 
-    async fn start(&self, index: usize, count: u32) -> Result<Deployment, CampaignError> {
+    fn plan(&self, index: usize, count: u32) -> Result<Plan, CampaignError> {
         let group = &self.groups[index];
-        let wanted = Wanted {
-            machine: &group.machine,
-            count,
-            first: group.started + 1,
-            orchestrator_url: &self.orchestrator_url,
-            run_token: self.run_token.clone(),
-        };
-        let plan = self.campaign.plan_machines(&self.registry, wanted)?;
-        Ok(group.provider.provision(&plan, self.journal.clone()).await?)
+        let wanted =
+            Wanted { machine: &group.machine, count, first: group.started + 1, home: &self.home };
+        self.campaign.plan_machines(&self.registry, &wanted)
+    }
+
+    async fn start(
+        &self,
+        index: usize,
+        plan: Result<Plan, CampaignError>,
+    ) -> Result<Deployment, CampaignError> {
+        let plan = plan?;
+        let provider = &self.groups[index].provider;
+        self.note_started(&plan, provider.as_ref());
+        let made = provider.provision(&plan, self.journal.clone()).await;
+        if made.is_err() {
+            // What was made is removed again.
+            let names: Vec<String> =
+                plan.machines.into_iter().map(|machine| machine.name).collect();
+            self.note_ended(provider.name(), Some(&names));
+        }
+        Ok(made?)
+    }
+
+    /// Remembers what machines cost, from now on. It is no reason to stop if that fails.
+    fn note_started(&self, plan: &Plan, provider: &dyn Provider) {
+        let at = Timestamp::now();
+        let terms = Terms::of(plan, &provider.expectations());
+        let entries = plan.machines.iter().map(|machine| LedgerEntry {
+            at,
+            run_id: plan.run_id.clone(),
+            provider: plan.provider.clone(),
+            machine: machine.name.clone(),
+            step: LedgerStep::Started {
+                instance_type: machine.instance_type.clone(),
+                region: machine.region.clone(),
+                terms: terms.clone(),
+            },
+        });
+        if let Err(error) = self.ledger.record(&entries.collect::<Vec<_>>()) {
+            self.events.warn(error.to_string());
+        }
+    }
+
+    /// Remembers that machines cost nothing more: these, or all of the run at this provider.
+    fn note_ended(&self, provider: &ProviderName, machines: Option<&[String]>) {
+        let run_id = &self.campaign.run_id;
+        if let Err(error) = self.ledger.close(run_id, provider, machines, Timestamp::now()) {
+            self.events.warn(error.to_string());
+        }
     }
 
     fn keep(
@@ -137,8 +192,15 @@ impl<'a> Fleet<'a> {
             if self.groups[index].given_up {
                 continue;
             }
+            let ended_before = self.groups[index].ended.len();
             let alive = self.alive(index, left > 0).await;
             if left == 0 {
+                continue;
+            }
+            // A machine that has just ended may have done its last tasks since `replay` was read:
+            // the next look knows.
+            if self.groups[index].ended.len() > ended_before {
+                hope = true;
                 continue;
             }
             if alive == 0 && !self.replace(index).await {
@@ -158,6 +220,7 @@ impl<'a> Fleet<'a> {
     async fn alive(&mut self, index: usize, work_left: bool) -> usize {
         let group = &mut self.groups[index];
         let mut alive = 0;
+        let mut ended = Vec::new();
         for deployment in &group.deployments {
             let statuses = match group.provider.status(deployment).await {
                 Ok(statuses) => statuses,
@@ -185,6 +248,8 @@ impl<'a> Fleet<'a> {
                 } else {
                     None
                 };
+                let planned = deployment.machines.iter().find(|machine| machine.id == status.id);
+                ended.extend(planned.map(|machine| machine.name.clone()));
                 self.events.send(CampaignEvent::MachineEnded {
                     provider: group.machine.provider.clone(),
                     machine: status.id,
@@ -192,6 +257,10 @@ impl<'a> Fleet<'a> {
                     console,
                 });
             }
+        }
+        let provider = group.provider.clone();
+        if !ended.is_empty() && !provider.expectations().charged_when_ended {
+            self.note_ended(provider.name(), Some(&ended));
         }
         alive
     }
@@ -201,8 +270,29 @@ impl<'a> Fleet<'a> {
         if self.groups[index].replacements >= budget {
             return false;
         }
+        let plan = self.plan(index, 1);
+        let expectations = self.groups[index].provider.expectations();
+        for commitment in &mut self.groups[index].commitments {
+            commitment.end(&expectations);
+        }
+        if let Ok(plan) = &plan {
+            let commitment = Commitment::new(plan.cost.clone());
+            if let Some(max) = self.campaign.config.max_cost {
+                let so_far = self.groups.iter().flat_map(|group| &group.commitments);
+                let with_it: Usd = so_far.chain([&commitment]).map(Commitment::at_most).sum();
+                if with_it > max {
+                    self.events.warn(format!(
+                        "no other {} is started on {}: with it the run could cost {with_it}, more \
+                         than the {max} allowed",
+                        plan.vars.instance_type, plan.provider
+                    ));
+                    return false;
+                }
+            }
+            self.groups[index].commitments.push(commitment);
+        }
         self.groups[index].replacements += 1;
-        let made = self.start(index, 1).await;
+        let made = self.start(index, plan).await;
         match self.keep(index, 1, made) {
             Ok(()) => true,
             Err(error) => {
@@ -217,22 +307,21 @@ impl<'a> Fleet<'a> {
     /// # Errors
     /// The first [`ProviderError`], after every provider has been tried.
     pub(super) async fn tear_down(&self) -> Result<(), ProviderError> {
-        let scope = Scope::run(self.campaign.run_id.clone());
-        let mut failure = None;
         let mut seen = HashSet::new();
-        for group in &self.groups {
-            if !seen.insert(group.machine.provider.clone()) {
-                continue;
-            }
-            match group.provider.teardown(&scope).await {
-                Ok(done) => self.events.send(CampaignEvent::Removed {
-                    provider: group.machine.provider.clone(),
-                    resources: done.removed,
-                }),
-                Err(error) => failure = failure.or(Some(error)),
-            }
-        }
-        failure.map_or(Ok(()), Err)
+        let providers = self.groups.iter().map(|group| &group.provider);
+        let providers = providers.filter(|provider| seen.insert(provider.name().clone()));
+        let removals = providers.map(|provider| async move {
+            let name = provider.name();
+            let regions = self.campaign.config.regions.get(name).cloned();
+            let scope = Scope::run(self.campaign.run_id.clone());
+            let scope = scope.in_regions(regions.into_iter().collect());
+            let done = provider.teardown(&scope).await?;
+            self.note_ended(name, None);
+            let (provider, resources) = (name.clone(), done.removed);
+            self.events.send(CampaignEvent::Removed { provider, resources });
+            Ok(())
+        });
+        join_all(removals).await.into_iter().fold(Ok(()), Result::and)
     }
 }
 

@@ -13,10 +13,12 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::fleet::Fleet;
+use super::plan::Home;
 use super::{Campaign, CampaignError, CampaignEvent, Outcome, Stage};
 use crate::client::{ClientError, OperatorClient};
 use crate::collect::fetch_results;
-use crate::orchestrator;
+use crate::cost::Ledger;
+use crate::orchestrator::{self, Connection};
 use crate::report::{self, Inputs, Report};
 use crate::state_dir::StateDir;
 
@@ -66,10 +68,15 @@ pub(super) async fn travel(
     events.stage(Stage::Starting);
     let state = StateDir::open(&campaign.state_dir)?;
     let providers = campaign.registry().names().iter().map(ToString::to_string).collect();
-    let connection =
-        orchestrator::host(&campaign.orchestrator, &state, providers, campaign.runner_files())
-            .await?;
-    let outcome = carry_out(&campaign, &state, &connection.client, &events, &interrupt).await;
+    let connection = orchestrator::host(
+        &campaign.orchestrator,
+        &state,
+        campaign.embedded_address,
+        providers,
+        campaign.runner_files(),
+    )
+    .await?;
+    let outcome = carry_out(&campaign, &state, &connection, &events, &interrupt).await;
     let closed = connection.close().await.map_err(CampaignError::Shutdown);
     let outcome = outcome?;
     closed?;
@@ -79,10 +86,11 @@ pub(super) async fn travel(
 async fn carry_out(
     campaign: &Campaign,
     state: &StateDir,
-    client: &OperatorClient,
+    connection: &Connection,
     events: &Events,
     interrupt: &CancellationToken,
 ) -> Result<Outcome, CampaignError> {
+    let client = &connection.client;
     let run_id = &campaign.run_id;
     let created = match client.create_run(&campaign.config, run_id).await {
         Err(error) if error.status() == Some(409) => {
@@ -100,17 +108,29 @@ async fn carry_out(
     });
     let journal = FileJournal::open(&state.journal_path())
         .map_err(railsbench_core::provider::ProviderError::from)?;
-    let url = client.url().to_string();
-    let mut fleet = Fleet::new(campaign, Arc::new(journal), events, url, run_token)?;
+    let home = Home {
+        orchestrator_url: client.url().to_string(),
+        run_token,
+        ca_certificate: connection.ca_certificate().cloned(),
+    };
+    let ledger = Ledger::of_state_dir(state.path());
+    let mut fleet = Fleet::new(campaign, Arc::new(journal), ledger, events, home)?;
 
     let mut end = Ok(End::Ended);
-    if !created.run.summary.status.is_ended() {
+    if created.run.summary.status.is_ended() {
+        events.stage(Stage::TearingDown);
+    } else {
         // A process that was killed may have left machines that nobody looks after.
         fleet.tear_down().await?;
+        // Others' leftovers go while this run works; they may take long to be gone.
+        let sweep = tokio::spawn(campaign.clone().sweep_leftovers());
         end = work(&mut fleet, client, campaign, events, interrupt).await;
+        events.stage(Stage::TearingDown);
+        // If it broke off, the next one takes it up.
+        sweep.await.unwrap_or_default().into_iter().for_each(|event| events.send(event));
     }
-    events.stage(Stage::TearingDown);
     let torn_down = fleet.tear_down().await;
+    campaign.clone().sweep_leftovers().await.into_iter().for_each(|event| events.send(event));
 
     events.stage(Stage::Collecting);
     for folder in fetch_results(client, run_id, &campaign.results_dir).await? {

@@ -6,13 +6,19 @@
 //! id and configuration takes it up where it was left.
 
 mod error;
+mod estimate;
 mod event;
 mod fleet;
 mod journey;
+mod leftovers;
+mod limit;
 mod plan;
-mod runners;
+pub(crate) mod runners;
+#[cfg(test)]
+mod tests;
 
-use std::path::{Path, PathBuf};
+use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use railsbench_core::config::RunConfig;
@@ -25,15 +31,12 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::orchestrator::OrchestratorChoice;
+use crate::orchestrator::{LOOPBACK, OrchestratorChoice};
 use crate::report::Report;
 
 pub use error::{CampaignError, ErrorClass};
 pub use event::{CampaignEvent, Stage};
 pub use plan::{CampaignPlan, ProviderPreflight};
-
-/// The name of the runner's executable.
-const RUNNER: &str = "railsbench-runner";
 
 /// A run that is to be carried out.
 #[derive(Clone)]
@@ -41,6 +44,8 @@ pub struct Campaign {
     config: RunConfig,
     run_id: RunId,
     orchestrator: OrchestratorChoice,
+    /// Where the embedded orchestrator listens.
+    embedded_address: IpAddr,
     state_dir: PathBuf,
     results_dir: PathBuf,
     runner: Option<PathBuf>,
@@ -48,6 +53,7 @@ pub struct Campaign {
     remote_runners: Option<Vec<RunnerFile>>,
     more_providers: Vec<Arc<dyn Provider>>,
     allow_install: bool,
+    allow_unpriced: bool,
 }
 
 impl Campaign {
@@ -58,6 +64,7 @@ impl Campaign {
             config,
             run_id: RunId::from_random(rand::random()),
             orchestrator: OrchestratorChoice::Embedded,
+            embedded_address: LOOPBACK,
             state_dir: PathBuf::from(".railsbench"),
             results_dir: PathBuf::from("results"),
             runner: None,
@@ -65,6 +72,7 @@ impl Campaign {
             remote_runners: None,
             more_providers: Vec::new(),
             allow_install: false,
+            allow_unpriced: false,
         }
     }
 
@@ -127,6 +135,14 @@ impl Campaign {
         self
     }
 
+    /// Whether machines without a known price may be started though the cost is limited. They are
+    /// left out of the sum.
+    #[must_use]
+    pub fn allow_unpriced(mut self, allow: bool) -> Self {
+        self.allow_unpriced = allow;
+        self
+    }
+
     /// The run's id.
     pub fn run_id(&self) -> &RunId {
         &self.run_id
@@ -170,13 +186,7 @@ impl Campaign {
         if let Some(runner) = &self.runner {
             return std::path::absolute(runner).unwrap_or_else(|_| runner.clone());
         }
-        let own = std::env::current_exe().ok();
-        let beside = own.as_deref().and_then(Path::parent).map(Path::to_owned);
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let folders = beside.into_iter().chain(std::env::split_paths(&path));
-        let candidates: Vec<PathBuf> = folders.map(|folder| folder.join(RUNNER)).collect();
-        let found = candidates.iter().find(|path| path.is_file()).or(candidates.first());
-        found.cloned().unwrap_or_else(|| PathBuf::from(RUNNER))
+        runners::own_runner()
     }
 }
 

@@ -5,19 +5,17 @@ use std::time::Duration;
 
 use railsbench_core::config::{ConfigError, FieldError, MachineRequest};
 use railsbench_core::id::{ProviderName, RunId};
-use railsbench_core::money::Usd;
 use railsbench_core::provider::{
-    Check, CostRange, Outcome, Plan, Preflight, Provider, ProvisionRequest, Role, UserDataVars,
+    CaCertificate, Check, CostRange, Outcome, Plan, Preflight, Provider, ProvisionRequest, Role,
+    UserDataVars,
 };
 use railsbench_providers::Registry;
 use secrecy::SecretString;
 use serde::Serialize;
 
+use super::limit::total_cost;
 use super::{Campaign, CampaignError};
-use crate::orchestrator::OrchestratorChoice;
-
-/// Stands for the orchestrator in plans of campaigns whose own one has no address yet.
-const EMBEDDED_URL: &str = "http://127.0.0.1";
+use crate::orchestrator::{OrchestratorChoice, placeholder};
 
 /// Everything that a campaign would make, and what it would cost.
 #[derive(Debug, Clone, Serialize)]
@@ -54,40 +52,27 @@ pub(super) struct Wanted<'a> {
     pub machine: &'a MachineRequest,
     pub count: u32,
     pub first: u32,
-    pub orchestrator_url: &'a str,
+    pub home: &'a Home,
+}
+
+/// Where machines call home, and as whom.
+pub(super) struct Home {
+    pub orchestrator_url: String,
     pub run_token: SecretString,
+    /// The only CA that is trusted there; those of the machine's system if absent.
+    pub ca_certificate: Option<CaCertificate>,
 }
 
 impl Campaign {
     /// What would be made, and what it would cost. Touches nothing.
     ///
     /// # Errors
-    /// [`CampaignError`] of class `Config` naming what cannot be made.
+    /// [`CampaignError`] of class `Config` naming what cannot be made, or what could cost more
+    /// than it may.
     pub fn plan(&self) -> Result<CampaignPlan, CampaignError> {
-        let registry = self.registry();
-        self.check_machines(&registry)?;
-        let url = match &self.orchestrator {
-            OrchestratorChoice::Embedded => EMBEDDED_URL.to_owned(),
-            OrchestratorChoice::Remote { url, .. } => url.to_string(),
-        };
-        let mut plans = Vec::new();
-        for machine in &self.config.machines {
-            let wanted = Wanted {
-                machine,
-                count: self.config.instances_per_type,
-                first: 1,
-                orchestrator_url: &url,
-                run_token: "token of the run".to_owned().into(),
-            };
-            plans.push(self.plan_machines(&registry, wanted)?);
-        }
+        let plans = self.plan_all()?;
         let cost = total_cost(&plans);
-        if self.config.max_cost.is_some() && !cost.unpriced.is_empty() {
-            return Err(CampaignError::NoPrice { what: cost.unpriced.join(", ") });
-        }
-        if let Some(max) = self.config.max_cost.filter(|max| cost.likely > *max) {
-            return Err(CampaignError::TooExpensive { likely: cost.likely, max });
-        }
+        self.keep_within_limit(&plans, &cost)?;
         Ok(CampaignPlan {
             run_id: self.run_id.clone(),
             tasks: self.config.task_count(),
@@ -95,6 +80,27 @@ impl Campaign {
             cost,
             plans,
         })
+    }
+
+    /// The plan of each instance type, in the order of the configuration.
+    pub(super) fn plan_all(&self) -> Result<Vec<Plan>, CampaignError> {
+        let registry = self.registry();
+        self.check_machines(&registry)?;
+        let home = Home {
+            orchestrator_url: match &self.orchestrator {
+                OrchestratorChoice::Embedded => placeholder(self.embedded_address),
+                OrchestratorChoice::Remote { url, .. } => url.to_string(),
+            },
+            run_token: "token of the run".to_owned().into(),
+            ca_certificate: self.orchestrator.ca_certificate().cloned(),
+        };
+        let mut plans = Vec::new();
+        for machine in &self.config.machines {
+            let wanted =
+                Wanted { machine, count: self.config.instances_per_type, first: 1, home: &home };
+            plans.push(self.plan_machines(&registry, &wanted)?);
+        }
+        Ok(plans)
     }
 
     /// Looks at every provider and instance type, so that all wrong ones are told at once.
@@ -132,7 +138,7 @@ impl Campaign {
     pub(super) fn plan_machines(
         &self,
         registry: &Registry,
-        wanted: Wanted<'_>,
+        wanted: &Wanted<'_>,
     ) -> Result<Plan, CampaignError> {
         let machine = wanted.machine;
         let provider = provider_of(registry, machine)?;
@@ -140,8 +146,8 @@ impl Campaign {
         // Tasks are shared by the machines; the slowest has one more if they do not divide.
         let tasks_each = config.tasks_per_type.div_ceil(config.instances_per_type.max(1));
         let vars = UserDataVars {
-            orchestrator_url: wanted.orchestrator_url.to_owned(),
-            api_key: wanted.run_token,
+            orchestrator_url: wanted.home.orchestrator_url.clone(),
+            api_key: wanted.home.run_token.clone(),
             run_id: self.run_id.clone(),
             provider: machine.provider.clone(),
             instance_type: machine.instance_type.clone(),
@@ -151,6 +157,7 @@ impl Campaign {
             runner: Some(self.runner_path().display().to_string()),
             runners: self.known_runners()?,
             runner_image: config.runner_image.clone(),
+            ca_certificate: wanted.home.ca_certificate.clone(),
         };
         let request = ProvisionRequest {
             role: Role::Runner,
@@ -217,28 +224,4 @@ pub(super) fn provider_of(
             known: known.join(", "),
         }
     })
-}
-
-fn total_cost(plans: &[Plan]) -> CostRange {
-    let sum = |part: fn(&CostRange) -> Usd| plans.iter().map(|plan| part(&plan.cost)).sum();
-    let mut sources: Vec<&str> = Vec::new();
-    for plan in plans {
-        if !sources.contains(&plan.cost.source.as_str()) {
-            sources.push(&plan.cost.source);
-        }
-    }
-    let mut unpriced: Vec<String> = Vec::new();
-    for what in plans.iter().flat_map(|plan| &plan.cost.unpriced) {
-        if !unpriced.contains(what) {
-            unpriced.push(what.clone());
-        }
-    }
-    CostRange {
-        low: sum(|cost| cost.low),
-        likely: sum(|cost| cost.likely),
-        high: sum(|cost| cost.high),
-        as_of: plans.iter().filter_map(|plan| plan.cost.as_of).min(),
-        source: sources.join("; "),
-        unpriced,
-    }
 }

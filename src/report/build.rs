@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use railsbench_core::analysis::{
-    Analysis, LabelAnalysis, Series, Settings, TaskSamples, analyse, median,
+    Analysis, HourlyPrice, LabelAnalysis, LeftOut, Series, Settings, TaskSamples, analyse, median,
 };
 use railsbench_core::money::Usd;
 use railsbench_core::protocol::{RunView, TaskStatus};
@@ -41,7 +41,7 @@ impl Report {
             let why = if ends.is_empty() { "it has no tasks".to_owned() } else { ends.join("; ") };
             return Err(ReportError::NoFigures { run_id: inputs.run.summary.run_id.clone(), why });
         }
-        let settings = Settings::new(seed(&inputs.run));
+        let settings = Settings { prices: prices(inputs), ..Settings::new(seed(&inputs.run)) };
         let mut analysis = analyse(&samples(inputs), &settings);
         order_benchmarks(&mut analysis);
         let labels: Vec<LabelReport> = analysis
@@ -65,11 +65,12 @@ impl Report {
                 seed: settings.seed,
                 negligible: settings.negligible,
             },
-            oddities: oddities(inputs, &labels),
+            oddities: oddities(inputs, &labels, &analysis.left_out),
             plots: plots(inputs, &labels),
             run,
             labels,
             comparisons,
+            values: analysis.values,
             failures,
             tasks,
         })
@@ -94,6 +95,14 @@ fn run_facts(run: &RunView) -> RunFacts {
         mock: is_set(run.config.get("mock")),
         config: run.config.clone(),
     }
+}
+
+/// What an hour of each type costs, where it costs anything.
+fn prices(inputs: &Inputs) -> BTreeMap<String, HourlyPrice> {
+    let charged = inputs.prices.iter().filter(|(_, price)| price.per_hour > Usd::ZERO);
+    charged
+        .map(|(label, price)| (label.clone(), HourlyPrice::exact(price.per_hour.dollars())))
+        .collect()
 }
 
 /// Tasks with their times, the types in the order of the run.
@@ -144,6 +153,9 @@ fn order_benchmarks(analysis: &mut Analysis) {
     }
     for comparison in &mut analysis.comparisons {
         comparison.benchmarks.sort_by_cached_key(|(benchmark, _)| place_in_suite(benchmark));
+    }
+    for value in &mut analysis.values {
+        value.benchmarks.sort_by_cached_key(|benchmark| place_in_suite(benchmark));
     }
 }
 
@@ -203,7 +215,7 @@ fn requests_per_second(task: &TaskResult, variant: &str) -> Option<f64> {
     (!rates.is_empty()).then(|| median(&rates))
 }
 
-fn oddities(inputs: &Inputs, labels: &[LabelReport]) -> Vec<Oddity> {
+fn oddities(inputs: &Inputs, labels: &[LabelReport], left_out: &[LeftOut]) -> Vec<Oddity> {
     let of_tasks = inputs.tasks.iter().flat_map(|task| {
         let about = folder_name(&task.label, task.number);
         task.metadata.noise.iter().map(move |sentence| Oddity {
@@ -227,7 +239,16 @@ fn oddities(inputs: &Inputs, labels: &[LabelReport]) -> Vec<Oddity> {
             })
         })
     });
-    of_tasks.chain(of_series).collect()
+    let of_left_out = left_out.iter().map(|one| Oddity {
+        about: folder_name(&one.label, one.number),
+        sentence: format!(
+            "{}, {}, was left out: some of its times cannot be times of an iteration",
+            one.benchmark,
+            format::variant(&one.variant)
+        ),
+        flag: None,
+    });
+    of_tasks.chain(of_left_out).chain(of_series).collect()
 }
 
 fn failures(inputs: &Inputs) -> Vec<Failure> {

@@ -4,7 +4,7 @@
 //! added; when one changes its meaning or goes, [`Report::format`] grows by one.
 
 use jiff::Timestamp;
-use railsbench_core::analysis::{Comparison, Flag, LabelAnalysis};
+use railsbench_core::analysis::{Comparison, Flag, LabelAnalysis, Value};
 use railsbench_core::id::{InstanceType, MachineId, ProviderName, RunId};
 use railsbench_core::money::Usd;
 use railsbench_core::protocol::{RunStatus, TaskStatus};
@@ -32,6 +32,8 @@ pub struct Report {
     pub labels: Vec<LabelReport>,
     /// Every other type against the baseline.
     pub comparisons: Vec<ComparisonReport>,
+    /// What the types with a price give for the money, and which of them nothing beats.
+    pub values: Vec<Value>,
     /// What is odd about the figures, and what may have disturbed the machines.
     pub oddities: Vec<Oddity>,
     /// Tasks that gave no figures, and why.

@@ -52,6 +52,7 @@ impl World {
             runner: None,
             runners,
             runner_image: None,
+            ca_certificate: None,
         };
         Self { folder, server, client, vars }
     }

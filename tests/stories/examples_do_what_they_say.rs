@@ -23,7 +23,7 @@ fn a_program_can_embed_a_campaign() {
 
 #[test]
 fn a_program_can_bring_its_own_provider() {
-    assert!(run("custom_provider").contains("1 task completed"));
+    assert!(run("custom_provider").contains("2 tasks completed"));
 }
 
 #[test]

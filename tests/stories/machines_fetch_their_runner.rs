@@ -24,6 +24,7 @@ impl Asked {
         provider.expect_shape().returning(|_| {
             Ok(Shape { arch: Arch::X86_64, vcpus: Some(2), memory_bytes: Some(4 << 30) })
         });
+        provider.expect_host_address().returning(|| Ok(std::net::Ipv4Addr::LOCALHOST.into()));
         let listener = Arc::clone(&told);
         provider.expect_plan().returning(move |request| {
             listener.lock().unwrap().clone_from(&request.vars.runners);
@@ -83,8 +84,11 @@ async fn of_a_remote_orchestrator_it_is_asked_what_it_hands_out() {
     config.runners = files.clone();
     let server = Server::start(config).await.unwrap();
     let (campaign, asked) = Asked::campaign(folder.path());
-    let remote =
-        OrchestratorChoice::Remote { url: server.url().clone(), api_key: server.api_key().clone() };
+    let remote = OrchestratorChoice::Remote {
+        url: server.url().clone(),
+        api_key: server.api_key().clone(),
+        ca_certificate: None,
+    };
     // What is at hand here plays no part: machines fetch theirs over there.
     let campaign = campaign
         .with_runner(program("railsbench-runner"))

@@ -28,6 +28,7 @@ pub fn prepare(campaign: Campaign, args: &CampaignArgs) -> Result<Campaign, Fail
         .with_orchestrator(orchestrator_choice(&args.orchestrator)?)
         .with_state_dir(args.orchestrator.state.state_dir.clone())
         .with_results_dir(args.results.results_dir.clone())
+        .allow_unpriced(args.unpriced.allow_unpriced)
         .with_runners(runner_files(&args.runners)?);
     if let Some(runner) = &args.runner {
         campaign = campaign.with_runner(runner.clone());

@@ -2,9 +2,15 @@
 
 mod campaign;
 mod completions;
+mod cost;
+mod doctor;
+#[cfg(feature = "docker")]
+mod image;
 mod instance_types;
+mod nuke;
 mod plan;
 mod providers;
+mod removal;
 mod report;
 mod results;
 mod resume;
@@ -17,17 +23,25 @@ mod watch;
 
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
-use railsbench::config::RunConfig;
+use railsbench::config::{RunConfig, nearest};
+use railsbench::id::ProviderName;
 use railsbench::orchestrator::{self, Connection};
+use railsbench::provider::{CaCertificate, CaCertificateError, Provider};
+use railsbench::providers::{BUILT_IN, Registry};
 use railsbench::{OrchestratorChoice, RunnerFiles, StateDir};
 
 use crate::args::{Command, ConfigArgs, OrchestratorArgs, RunnersArgs};
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupts;
 use crate::output::Output;
+
+/// How to get the providers that a build does not have.
+const HOW_TO_BUILD: &str =
+    "build the others in: cargo build --release -p railsbench-cli --features clouds,docker";
 
 /// Largest configuration that is read, in bytes.
 const MAX_CONFIG: u64 = 16 << 20;
@@ -39,11 +53,15 @@ pub async fn execute(command: Command, output: &Output) -> Result<Exit, Failure>
     let work: LocalBoxFuture<'_, Result<Exit, Failure>> = match command {
         Command::Run(args) => return run::execute(args, output).await,
         Command::Resume(args) => return resume::execute(args, output).await,
+        Command::Cost(args) => return cost::execute(&args, output),
         Command::Report(args) => return report::execute(&args, output),
-        Command::Providers => return providers::execute(output),
         Command::InstanceTypes(args) => return instance_types::execute(&args, output),
         Command::Completions(args) => return completions::execute(&args, output),
         Command::Version => return version::execute(output),
+        Command::Providers => async move { providers::execute(output).await }.boxed_local(),
+        #[cfg(feature = "docker")]
+        Command::Image(args) => async move { image::execute(args, output).await }.boxed_local(),
+        Command::Doctor(args) => async move { doctor::execute(&args, output).await }.boxed_local(),
         Command::Plan(args) => async move { plan::execute(&args, output).await }.boxed_local(),
         Command::Status(args) => async move { status::execute(&args, output).await }.boxed_local(),
         Command::Watch(args) => async move { watch::execute(&args, output).await }.boxed_local(),
@@ -54,6 +72,7 @@ pub async fn execute(command: Command, output: &Output) -> Result<Exit, Failure>
         Command::Teardown(args) => {
             async move { teardown::execute(&args, output).await }.boxed_local()
         }
+        Command::Nuke(args) => async move { nuke::execute(&args, output).await }.boxed_local(),
     };
     let mut interrupts = Interrupts::listen()?;
     tokio::select! {
@@ -103,6 +122,22 @@ fn read_limited(source: impl Read) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The provider of a name.
+fn named_provider(registry: &Registry, name: &ProviderName) -> Result<Arc<dyn Provider>, Failure> {
+    if let Some(provider) = registry.get(name) {
+        return Ok(provider);
+    }
+    if BUILT_IN.iter().any(|built_in| built_in.name == name.as_str()) {
+        return Err(Failure::usage(format!("{name} is not in this build; {HOW_TO_BUILD}")));
+    }
+    let known: Vec<&str> = BUILT_IN.iter().map(|built_in| built_in.name).collect();
+    let fix = match nearest(name.as_str(), known.iter().copied()).first() {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("use one of: {}", known.join(", ")),
+    };
+    Err(Failure::usage(format!("there is no provider {name}; {fix}")))
+}
+
 /// The orchestrator that the arguments choose.
 fn orchestrator_choice(args: &OrchestratorArgs) -> Result<OrchestratorChoice, Failure> {
     let Some(url) = &args.orchestrator else {
@@ -113,7 +148,17 @@ fn orchestrator_choice(args: &OrchestratorArgs) -> Result<OrchestratorChoice, Fa
             "no token for the orchestrator {url}; set RAILSBENCH_API_KEY to an operator token of it"
         ))
     })?;
-    Ok(OrchestratorChoice::Remote { url: url.clone(), api_key })
+    let ca_certificate = args.ca_cert.as_deref().map(ca_certificate).transpose()?;
+    Ok(OrchestratorChoice::Remote { url: url.clone(), api_key, ca_certificate })
+}
+
+fn ca_certificate(path: &Path) -> Result<CaCertificate, Failure> {
+    let wrong =
+        |problem: String| Failure::usage(format!("--ca-cert {}: {problem}", path.display()));
+    std::fs::read_to_string(path)
+        .map_err(|error| wrong(format!("it cannot be read: {error}")))?
+        .parse()
+        .map_err(|error: CaCertificateError| wrong(error.to_string()))
 }
 
 /// Connects to the orchestrator that the arguments choose; `None` if it is the embedded one and

@@ -12,9 +12,11 @@ use crate::render;
 pub async fn execute(args: &PlanArgs, output: &Output) -> Result<Exit, Failure> {
     let mut config = read_config(&args.config)?;
     config.workload.quick |= args.quick;
+    args.max_cost.apply(&mut config);
     let plan = Campaign::new(config)
         .with_state_dir(args.orchestrator.state.state_dir.clone())
         .with_orchestrator(orchestrator_choice(&args.orchestrator)?)
+        .allow_unpriced(args.unpriced.allow_unpriced)
         .with_runners(runner_files(&args.runners)?)
         .meet_orchestrator()
         .await?

@@ -1,36 +1,49 @@
-//! `railsbench providers`: where machines can be started.
+//! `railsbench providers`: where machines can be started, and what is missing for that. Nobody is
+//! called.
 
 use std::path::Path;
 
-use railsbench::providers::Registry;
-use serde_json::{Value, json};
+use railsbench::provider::Provider;
+use railsbench::providers::{BUILT_IN, BuiltIn, Registry};
+use serde_json::json;
 
+use super::HOW_TO_BUILD;
 use crate::exit::{Exit, Failure};
-use crate::output::{Output, print, print_json};
-use crate::render;
+use crate::output::Output;
+use crate::render::providers::{Details, ProviderStatus, providers};
 
-pub fn execute(output: &Output) -> Result<Exit, Failure> {
+pub async fn execute(output: &Output) -> Result<Exit, Failure> {
     // Nothing is asked of the providers that would need a state folder.
     let registry = Registry::standard(Path::new(".railsbench"));
-    let providers: Vec<_> = registry.iter().cloned().collect();
-    if output.is_json() {
-        let list: Vec<Value> = providers
-            .iter()
-            .map(|provider| {
-                let expectations = provider.expectations();
-                json!({
-                    "name": provider.name(),
-                    "instance_types": provider.instance_types().len(),
-                    "boot_seconds": expectations.boot.as_secs_f64(),
-                    "lease_seconds": expectations.lease.as_secs_f64(),
-                    "billing_minimum_seconds": expectations.billing_minimum.as_secs_f64(),
-                    "max_lifetime_seconds": expectations.max_lifetime.map(|time| time.as_secs_f64()),
-                })
-            })
-            .collect();
-        print_json(&json!({ "providers": list }))?;
-    } else {
-        print(&render::providers(&providers))?;
+    let mut found = Vec::new();
+    for built_in in BUILT_IN {
+        let provider = registry.iter().find(|provider| provider.name().as_str() == built_in.name);
+        let details = match provider {
+            Some(provider) => Some(details(provider.as_ref()).await),
+            None => None,
+        };
+        found.push(status(*built_in, details));
     }
+    output.show(&json!({ "providers": found }), || providers(&found))?;
     Ok(Exit::Ok)
+}
+
+async fn details(provider: &dyn Provider) -> Details {
+    Details {
+        setup: provider.setup().await,
+        instance_types: provider.instance_types().len(),
+        expectations: provider.expectations(),
+    }
+}
+
+fn status(built_in: BuiltIn, details: Option<Details>) -> ProviderStatus {
+    ProviderStatus {
+        name: built_in.name,
+        title: built_in.title,
+        compiled: built_in.is_compiled,
+        configured: details.as_ref().is_some_and(|details| details.setup.is_complete()),
+        fix: (!built_in.is_compiled).then_some(HOW_TO_BUILD),
+        documentation: format!("docs/providers/{}.md", built_in.name),
+        details,
+    }
 }

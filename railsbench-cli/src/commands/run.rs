@@ -12,6 +12,7 @@ use crate::output::Output;
 pub async fn execute(args: RunArgs, output: &Output) -> Result<Exit, Failure> {
     let mut config = read_config(&args.config)?;
     config.workload.quick |= args.quick;
+    args.max_cost.apply(&mut config);
     let mut campaign = prepare(Campaign::new(config), &args.campaign)?;
     if let Some(run_id) = args.run_id {
         campaign = campaign.with_run_id(run_id);

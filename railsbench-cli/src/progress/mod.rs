@@ -5,6 +5,7 @@ mod bars;
 mod board;
 
 use jiff::Timestamp;
+use railsbench::id::RunId;
 use railsbench::protocol::{EventRecord, RunView};
 use railsbench::{CampaignEvent, Stage};
 
@@ -63,6 +64,13 @@ impl Progress {
             CampaignEvent::Removed { provider, resources } => {
                 let removed = units::count(resources.len(), "resource");
                 self.say(&format!("{provider}: removed {removed}, nothing is left"));
+            }
+            CampaignEvent::Swept { provider, resources } => {
+                for resource in resources {
+                    let run = resource.run_id.as_ref().map_or("?", RunId::as_str);
+                    let (kind, id) = (&resource.kind, &resource.id);
+                    self.say(&format!("{provider}: {kind} {id} of run {run} had expired: removed"));
+                }
             }
             CampaignEvent::Collected { folder } => {
                 self.say(&format!("collected {}", folder.display()));

@@ -1,13 +1,17 @@
 //! Text for people: what plans, runs, resources and figures look like on a terminal.
 
-mod listing;
+mod checks;
+pub mod cost;
+pub mod doctor;
+pub mod instance_types;
 mod plan;
+pub mod providers;
+pub mod removal;
 mod run;
 mod summary;
 mod table;
 pub mod units;
 
-pub use listing::{instance_types, providers, removed, resources};
 pub use plan::{plan, problems};
 pub use run::{counts, run, runs};
 pub use summary::summary;

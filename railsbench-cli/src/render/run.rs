@@ -5,6 +5,7 @@ use std::fmt::Write;
 use railsbench::protocol::{RunSummary, RunView, TaskCounts};
 
 use super::table::{table, text};
+use super::units;
 
 /// A list of runs, newest first.
 pub fn runs(runs: &[RunSummary]) -> String {
@@ -18,8 +19,8 @@ pub fn runs(runs: &[RunSummary]) -> String {
             status(run),
             counts(&run.task_counts),
             run.ruby_version.clone(),
-            moment(run.created_at),
-            run.ended_at.map_or_else(|| "–".to_owned(), moment),
+            units::moment(run.created_at),
+            run.ended_at.map_or_else(|| "–".to_owned(), units::moment),
         ]);
     }
     text(&rows)
@@ -37,7 +38,7 @@ pub fn run(view: &RunView) -> String {
         status(summary),
         counts(&summary.task_counts),
         summary.ruby_version,
-        moment(summary.created_at),
+        units::moment(summary.created_at),
     );
     let mut rows = table(
         &["task", "provider", "status", "phase", "done", "attempt", "benchmark", "message"],
@@ -85,10 +86,6 @@ pub fn counts(counts: &TaskCounts) -> String {
         }
     }
     text
-}
-
-fn moment(at: jiff::Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
 #[cfg(test)]

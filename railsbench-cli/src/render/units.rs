@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use railsbench::money::Usd;
+
 /// A time that a person waits: `45 s`, `3 min 20 s`, `2 h 05 min`.
 pub fn wait(time: Duration) -> String {
     let seconds = time.as_secs() + u64::from(time.subsec_millis() >= 500);
@@ -24,6 +26,11 @@ pub fn clock(time: Duration) -> String {
     }
 }
 
+/// A moment, in UTC.
+pub fn moment(at: jiff::Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
 /// An amount of memory: `512 MiB`, `7.8 GiB`.
 pub fn memory(bytes: u64) -> String {
     const MIB: f64 = 1_048_576.0;
@@ -34,6 +41,11 @@ pub fn memory(bytes: u64) -> String {
         let gib = format!("{:.1}", mib / 1024.0);
         format!("{} GiB", gib.strip_suffix(".0").unwrap_or(&gib))
     }
+}
+
+/// What something costs for each hour or GiB: four decimals, since rates are small.
+pub fn rate(amount: Usd) -> String {
+    format!("${:.4}", amount.dollars())
 }
 
 /// A count with its noun: `1 machine`, `3 machines`, `2 oddities`.

@@ -2,7 +2,7 @@
 
 use super::run;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 16] = [
     "plan",
     "run",
     "resume",
@@ -11,8 +11,11 @@ const COMMANDS: [&str; 13] = [
     "stop",
     "results",
     "report",
+    "cost",
     "teardown",
+    "nuke",
     "providers",
+    "doctor",
     "instance-types",
     "completions",
     "version",

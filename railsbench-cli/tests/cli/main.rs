@@ -1,11 +1,21 @@
 //! The command line from outside: help, errors, exit codes, listings and plans. Whole runs are
 //! proved by the tests of the workspace's root.
 
+#![allow(clippy::unwrap_used, reason = "in a test a panic is a failure")]
+
+#[cfg(feature = "clouds")]
+mod all_providers;
+#[cfg(feature = "clouds")]
+mod clouds;
 mod config_errors;
 mod consent;
+mod costs;
+mod doctor;
 mod help;
+mod instance_types;
 mod listings;
 mod planning;
+mod removal;
 mod state;
 mod streams;
 mod usage;

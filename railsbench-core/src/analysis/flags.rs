@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::order::{deviation, median, quantile, sorted};
+use super::order::{deviation, mean, median, quantile, variance};
+use super::words::percent;
 use crate::id::MachineId;
 
 /// A time this many deviations above the median is an outlier …
@@ -18,6 +19,8 @@ const FEWEST: usize = 20;
 /// Fewest machines among which one can be odd, and by what share it must differ.
 const MACHINES: usize = 4;
 const ODD: f64 = 0.05;
+/// Fewest machines among which two kinds can be told.
+const KINDS: usize = 6;
 
 /// One oddity of a benchmark's figures.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,6 +51,16 @@ pub enum Flag {
         /// The interquartile range as a share of the median; of the worst task.
         spread: f64,
     },
+    /// The machines of the type are of two kinds with nothing in between: another processor, or
+    /// a busy host. The mean over them is of neither.
+    TwoKinds {
+        /// How many are of the slower kind.
+        slower: usize,
+        /// Of how many.
+        machines: usize,
+        /// Time of the slower kind relative to the other.
+        ratio: f64,
+    },
     /// One machine unlike the others of its type.
     OddMachine {
         /// Which.
@@ -60,7 +73,6 @@ pub enum Flag {
 impl Flag {
     /// In words.
     pub fn sentence(&self) -> String {
-        let percent = |share: f64| super::compare::percent(share);
         match self {
             Self::NoSteadyState { tasks: 1 } => {
                 "no steady state: the second half was used".to_owned()
@@ -79,6 +91,10 @@ impl Flag {
             Self::Noisy { spread } => {
                 format!("noisy: half of the times spread over {} of the median", percent(*spread))
             }
+            Self::TwoKinds { slower, machines, ratio } => format!(
+                "two kinds of machines: {slower} of {machines} are {} slower than the others",
+                percent(ratio - 1.0)
+            ),
             Self::OddMachine { machine, ratio } => {
                 let way = if *ratio > 1.0 { "slower" } else { "faster" };
                 format!(
@@ -90,19 +106,19 @@ impl Flag {
     }
 }
 
-/// Oddities of the steady times of one task, in the order they were taken.
-pub(super) fn of_times(times: &[f64]) -> Vec<Flag> {
+/// Oddities of the steady times of one task, in the order they were taken, sorted, and with their
+/// deviation.
+pub(super) fn of_times(times: &[f64], values: &[f64], deviation: f64) -> Vec<Flag> {
     let mut flags = Vec::new();
-    let values = sorted(times);
-    let middle = quantile(&values, 0.5);
-    let spread = (quantile(&values, 0.75) - quantile(&values, 0.25)) / middle;
+    let middle = quantile(values, 0.5);
+    let spread = (quantile(values, 0.75) - quantile(values, 0.25)) / middle;
     if spread > WIDE {
         flags.push(Flag::Noisy { spread });
     }
     if times.len() < FEWEST {
         return flags;
     }
-    let limit = middle + FAR * deviation(times).max(middle * 0.01);
+    let limit = middle + FAR * deviation.max(middle * 0.01);
     let far = values.len() - values.partition_point(|&time| time <= limit);
     let share = far as f64 / values.len() as f64;
     if share > MANY {
@@ -112,7 +128,7 @@ pub(super) fn of_times(times: &[f64]) -> Vec<Flag> {
     let (first, last) = (&times[..quarter], &times[times.len() - quarter..]);
     let change = median(last) / median(first) - 1.0;
     // The standard error of a median of normal values is 1.2533 σ/√n.
-    let error = 1.2533 * deviation(times) / middle * (2.0 / quarter as f64).sqrt();
+    let error = 1.2533 * deviation / middle * (2.0 / quarter as f64).sqrt();
     if change.abs() > DRIFT.max(4.0 * error) {
         flags.push(Flag::Drift { change });
     }
@@ -124,8 +140,13 @@ pub(super) fn of_machines(machines: &[(MachineId, f64)]) -> Vec<Flag> {
     if machines.len() < MACHINES {
         return Vec::new();
     }
-    let values: Vec<f64> = machines.iter().map(|(_, value)| *value).collect();
-    let (middle, scale) = (median(&values), deviation(&values));
+    let mut values: Vec<f64> = machines.iter().map(|(_, value)| *value).collect();
+    values.sort_unstable_by(f64::total_cmp);
+    if let Some(kinds) = two_kinds(&values) {
+        return vec![kinds];
+    }
+    let middle = median(&values);
+    let scale = deviation(&values, middle);
     machines
         .iter()
         .filter(|(_, value)| (value - middle).abs() > (5.0 * scale).max(ODD.ln_1p()))
@@ -134,6 +155,28 @@ pub(super) fn of_machines(machines: &[(MachineId, f64)]) -> Vec<Flag> {
             ratio: (value - middle).exp(),
         })
         .collect()
+}
+
+/// Whether sorted logarithms of machines' times fall in two groups of at least two.
+fn two_kinds(values: &[f64]) -> Option<Flag> {
+    let count = values.len();
+    if count < KINDS {
+        return None;
+    }
+    let gap = |place: usize| values[place] - values[place - 1];
+    let place = (2..=count - 2).max_by(|&a, &b| gap(a).total_cmp(&gap(b)))?;
+    let (fast, slow) = values.split_at(place);
+    let squares = |part: &[f64]| variance(part) * (part.len() - 1) as f64;
+    let within = ((squares(fast) + squares(slow)) / (count - 2) as f64).sqrt();
+    // Machines of one kind, normal or with the heavy tails of Student's t of 3 degrees, showed a
+    // wider gap in one of a hundred simulations or fewer; small numbers split by chance.
+    let wide = 4.0 + 7.5 / (count - 4) as f64;
+    let apart = gap(place) > (wide * within).max(ODD.ln_1p());
+    apart.then(|| Flag::TwoKinds {
+        slower: slow.len(),
+        machines: count,
+        ratio: (mean(slow.iter().copied()) - mean(fast.iter().copied())).exp(),
+    })
 }
 
 /// Of flags of several tasks, the worst of each kind.
@@ -159,7 +202,13 @@ pub(super) fn worst(flags: impl IntoIterator<Item = Flag>) -> Vec<Flag> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::order::sorted;
     use super::*;
+
+    fn of_times(times: &[f64]) -> Vec<Flag> {
+        let values = sorted(times);
+        super::of_times(times, &values, deviation(times, median(times)))
+    }
 
     fn wave(count: usize, level: impl Fn(usize) -> f64) -> Vec<f64> {
         (0..count).map(|i| level(i) * (1.0 + 0.01 * ((i * 7) % 11) as f64 / 11.0)).collect()
@@ -192,6 +241,26 @@ mod tests {
         assert_eq!(flags.len(), 1);
         assert!(flags[0].sentence().starts_with("machine d is 49 % slower"), "{flags:?}");
         assert!(of_machines(&odd[1..]).is_empty());
+    }
+
+    #[test]
+    fn two_kinds_of_machines_are_named_once() {
+        let machines = |seconds: &[f64]| -> Vec<(MachineId, f64)> {
+            let named = seconds.iter().enumerate();
+            named.map(|(i, s)| (MachineId::new(format!("m{i}")).unwrap(), s.ln())).collect()
+        };
+        let found = of_machines(&machines(&[1.0, 1.21, 1.01, 0.99, 1.19, 1.0, 1.0]));
+        let [Flag::TwoKinds { slower: 2, machines: 7, ratio }] = found[..] else {
+            panic!("{found:?}")
+        };
+        assert!((ratio - 1.2).abs() < 1e-3, "{ratio}");
+        assert_eq!(
+            found[0].sentence(),
+            "two kinds of machines: 2 of 7 are 20 % slower than the others"
+        );
+        let spread = [1.0, 1.05, 1.1, 1.15, 1.2, 1.25, 1.3];
+        assert!(of_machines(&machines(&spread)).is_empty());
+        assert!(of_machines(&machines(&[1.0; 8])).is_empty());
     }
 
     #[test]

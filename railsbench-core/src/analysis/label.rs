@@ -5,52 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand::SeedableRng;
 use serde::{Deserialize, Serialize};
 
-use super::flags::{self, Flag};
-use super::interval::{Estimate, Sampled, Spread};
-use super::order::{median, quantile, sorted};
-use super::resample::{Generator, Levels, MedianDraw};
-use super::steady::{SteadyState, steady_state};
-use super::{Settings, TaskSamples};
+use super::components::{self, Components, TaskNoise};
+use super::interval::Estimate;
+use super::order::mean;
+use super::resample::{Generator, Levels, draw_units, stream};
+use super::sampled::{Group, MANY, Sampled};
+use super::series::{Prepared, Series};
+use super::usable::Task;
+use super::{Key, Settings};
 use crate::id::MachineId;
-
-/// Fewest independent times that the percentiles of a median can be taken from: of 5, all lie
-/// on one side of it too often.
-const FEWEST: usize = 6;
-
-/// One task's part of a series.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TaskSeries {
-    /// 1-based number of the task among those of its type.
-    pub number: u32,
-    /// Where it ran.
-    pub machine: MachineId,
-    /// How many times were measured.
-    pub times: usize,
-    /// How many independent times the steady ones are worth.
-    pub effective_times: usize,
-    /// Where they are steady.
-    pub steady: SteadyState,
-    /// Median of the steady times, in seconds.
-    pub median: f64,
-}
-
-/// One benchmark in one variant on one instance type.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Series {
-    /// Variant.
-    pub variant: String,
-    /// Benchmark.
-    pub benchmark: String,
-    /// Seconds per iteration: the median of each task's steady times, and the geometric mean of
-    /// those over tasks and machines.
-    pub time: Estimate,
-    /// Lower and upper quartile of all steady times, in seconds.
-    pub quartiles: (f64, f64),
-    /// Task by task.
-    pub tasks: Vec<TaskSeries>,
-    /// What is odd about it.
-    pub flags: Vec<Flag>,
-}
 
 /// Geometric mean of the times of a variant's benchmarks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,6 +22,8 @@ pub struct GeometricMean {
     pub variant: String,
     /// Seconds per iteration.
     pub time: Estimate,
+    /// Whose the noise is; with [`super::plan`], how much to repeat.
+    pub components: Components,
     /// The benchmarks in it: those that every task has.
     pub benchmarks: Vec<String>,
 }
@@ -95,199 +60,121 @@ pub struct LabelAnalysis {
     pub speed_ups: Vec<SpeedUp>,
 }
 
-/// Variant and benchmark.
-pub(super) type Key = (String, String);
-
 /// Resamples of one type, for comparing it with others.
 pub(super) struct LabelSamples {
     /// Those that every task has; all drawn together.
     pub(super) complete: BTreeMap<Key, Sampled>,
 }
 
-/// A series before its resampling.
-struct Prepared {
-    /// By task: what to draw from; absent where the task lacks the benchmark.
-    draws: Vec<Option<MedianDraw>>,
-    medians: Vec<f64>,
-}
-
-impl Prepared {
-    fn mask(&self) -> Vec<bool> {
-        self.draws.iter().map(Option::is_some).collect()
-    }
-}
-
-/// Analyses the tasks of one type. `stream` sets its random numbers apart from other types'.
+/// Analyses the tasks of one type.
 pub(super) fn analyse(
     label: &str,
-    tasks: &[&TaskSamples],
-    stream: u64,
+    tasks: &[Task<'_>],
     settings: &Settings,
 ) -> (LabelAnalysis, LabelSamples) {
-    let keys: BTreeSet<Key> = tasks
-        .iter()
-        .flat_map(|task| &task.variants)
-        .flat_map(|(variant, benchmarks)| {
-            benchmarks.keys().map(|benchmark| (variant.clone(), benchmark.clone()))
-        })
-        .collect();
-    let mut series = Vec::new();
-    let mut prepared: BTreeMap<Key, Prepared> = BTreeMap::new();
-    for key in keys {
-        let (part, one) = prepare(tasks, &key);
-        if !part.is_empty() {
-            series.push((key.clone(), part));
-            prepared.insert(key, one);
-        }
-    }
+    let keys: BTreeSet<&Key> = tasks.iter().flat_map(|task| task.times.keys()).collect();
+    let prepared: BTreeMap<Key, Prepared> =
+        keys.into_iter().map(|key| (key.clone(), Prepared::new(tasks, key))).collect();
     let mut sampled: BTreeMap<Key, Sampled> = BTreeMap::new();
+    let mut components: BTreeMap<Key, Components> = BTreeMap::new();
     let masks: BTreeSet<Vec<bool>> = prepared.values().map(Prepared::mask).collect();
     for mask in masks {
         let group: Vec<(&Key, &Prepared)> =
             prepared.iter().filter(|(_, one)| one.mask() == mask).collect();
-        let levels = Levels::new(
-            (0..tasks.len()).filter(|&task| mask[task]).map(|task| (task, &tasks[task].machine)),
-        );
-        let mut rng = Generator::seed_from_u64(settings.seed ^ stream.rotate_left(32));
+        let levels = levels(tasks, |task| mask[task]);
+        let mut rng = Generator::seed_from_u64(stream(settings.seed, label));
         sampled.extend(resample(&levels, &group, settings.resamples, &mut rng));
+        components.extend(group.iter().map(|(key, one)| {
+            ((*key).clone(), components::estimate(&levels, |t| one.value(t), |t| one.noise(t)))
+        }));
     }
-    let machines: BTreeSet<&MachineId> = tasks.iter().map(|task| &task.machine).collect();
-    let series = series
-        .into_iter()
-        .filter_map(|(key, parts)| {
-            let time = sampled.get(&key)?.estimate(settings.confidence);
-            Some(describe(tasks, key, time, parts))
+    let series = prepared
+        .iter()
+        .filter_map(|(key, one)| {
+            let time = sampled.get(key)?.estimate(settings.confidence);
+            Some(one.describe(key, time, *components.get(key)?))
         })
         .collect();
-    let complete: BTreeMap<Key, Sampled> = sampled
-        .into_iter()
-        .filter(|(key, _)| prepared[key].draws.iter().all(Option::is_some))
-        .collect();
+    let complete: BTreeMap<Key, Sampled> =
+        sampled.into_iter().filter(|(key, _)| prepared[key].is_complete()).collect();
+    let machines: BTreeSet<&MachineId> = tasks.iter().map(|task| task.machine).collect();
+    let all = levels(tasks, |_| true);
     let analysis = LabelAnalysis {
         label: label.to_owned(),
         machines: machines.len(),
         tasks: tasks.len(),
         series,
-        geometric_means: geometric_means(&complete, settings.confidence),
+        geometric_means: geometric_means(&complete, &prepared, &all, settings.confidence),
         speed_ups: speed_ups(&complete, settings.confidence),
     };
     (analysis, LabelSamples { complete })
 }
 
-/// Steady state and median of each task that has the benchmark.
-fn prepare(tasks: &[&TaskSamples], key: &Key) -> (Vec<TaskSeries>, Prepared) {
-    let mut parts = Vec::new();
-    let mut prepared = Prepared { draws: Vec::new(), medians: Vec::new() };
-    for task in tasks {
-        let times = task.times(key);
-        if times.is_empty() {
-            prepared.draws.push(None);
-            prepared.medians.push(f64::NAN);
-            continue;
-        }
-        let steady = steady_state(times);
-        let used = &times[steady.start()..];
-        let draw = MedianDraw::new(used);
-        let median = median(used);
-        parts.push(TaskSeries {
-            number: task.number,
-            machine: task.machine.clone(),
-            times: times.len(),
-            effective_times: draw.size(),
-            steady,
-            median,
-        });
-        prepared.draws.push(Some(draw));
-        prepared.medians.push(median.ln());
-    }
-    (parts, prepared)
+fn levels(tasks: &[Task<'_>], wanted: impl Fn(usize) -> bool) -> Levels {
+    let tasks = tasks.iter().enumerate().filter(|(place, _)| wanted(*place));
+    Levels::new(tasks.map(|(place, task)| (place, task.machine)))
 }
 
-/// Draws machines and tasks once per resample for all series together, so that what a machine
-/// does to one benchmark it does to all.
+/// Draws units once per resample for all series together, so that what a machine does to one
+/// benchmark it does to all.
 fn resample(
     levels: &Levels,
     group: &[(&Key, &Prepared)],
     resamples: usize,
     rng: &mut Generator,
 ) -> Vec<(Key, Sampled)> {
-    let spread = match (levels.machines().len(), levels.task_count()) {
-        (1, 1) => Spread::WithinProcess,
-        (1, tasks) => Spread::WithinMachine { tasks },
-        (instances, _) => Spread::AcrossMachines { instances },
-    };
     let mut all: Vec<(Key, Sampled)> = group
         .iter()
         .map(|(key, one)| {
-            let median = |task: usize| one.medians[task];
+            let value = |task: usize| one.value(task);
+            let units = levels.units(value);
+            let times = one.fewest_times();
             let sampled = Sampled {
-                point: Levels::mean(levels.machines(), median),
-                groups: vec![levels.units(median)],
-                replicates: Vec::with_capacity(resamples),
-                spread,
-                enough: one.draws.iter().flatten().all(|draw| draw.size() >= FEWEST),
+                point: levels.mean(value),
+                groups: vec![Group { units, replicates: Vec::new(), times }],
+                spread: levels.spread(),
             };
             ((*key).clone(), sampled)
         })
         .collect();
-    for _ in 0..resamples {
-        let drawn = levels.draw(rng);
+    let count = all.first().map_or(0, |(_, first)| first.groups[0].units.len());
+    if count == 0 {
         for ((_, one), (_, sampled)) in group.iter().zip(&mut all) {
-            let replicate = Levels::mean(&drawn, |task| {
-                one.draws[task].as_ref().map_or(f64::NAN, |draw| draw.draw(rng).ln())
-            });
-            sampled.replicates.push(replicate);
+            sampled.groups[0].replicates = one.resampled_medians(resamples, rng);
+        }
+    } else if count >= MANY {
+        for _ in 0..resamples {
+            let drawn = draw_units(count, rng);
+            for (_, sampled) in &mut all {
+                let Group { units, replicates, .. } = &mut sampled.groups[0];
+                replicates.push(mean(drawn.iter().map(|&unit| units[unit])));
+            }
         }
     }
     all
-}
-
-fn describe(tasks: &[&TaskSamples], key: Key, time: Estimate, parts: Vec<TaskSeries>) -> Series {
-    let steady: Vec<&[f64]> = tasks
-        .iter()
-        .map(|task| task.times(&key))
-        .filter(|times| !times.is_empty())
-        .zip(&parts)
-        .map(|(times, part)| &times[part.steady.start()..])
-        .collect();
-    let all = sorted(&steady.concat());
-    let mut found = Vec::new();
-    let unsteady =
-        parts.iter().filter(|part| matches!(part.steady, SteadyState::NotReached { .. })).count();
-    if unsteady > 0 {
-        found.push(Flag::NoSteadyState { tasks: unsteady });
-    }
-    let few = parts.iter().filter(|part| part.steady == SteadyState::TooFew);
-    if let Some(times) = few.map(|part| part.times).min() {
-        found.push(Flag::FewTimes { times });
-    }
-    found.extend(flags::worst(steady.iter().flat_map(|times| flags::of_times(times))));
-    let mut machines: BTreeMap<&MachineId, Vec<f64>> = BTreeMap::new();
-    for part in &parts {
-        machines.entry(&part.machine).or_default().push(part.median.ln());
-    }
-    let machines: Vec<(MachineId, f64)> = machines
-        .into_iter()
-        .map(|(machine, values)| (machine.clone(), super::order::mean(values)))
-        .collect();
-    found.extend(flags::of_machines(&machines));
-    let (variant, benchmark) = key;
-    let quartiles = (quantile(&all, 0.25), quantile(&all, 0.75));
-    Series { variant, benchmark, time, quartiles, tasks: parts, flags: found }
 }
 
 fn variants(complete: &BTreeMap<Key, Sampled>) -> BTreeSet<&String> {
     complete.keys().map(|(variant, _)| variant).collect()
 }
 
-fn geometric_means(complete: &BTreeMap<Key, Sampled>, confidence: f64) -> Vec<GeometricMean> {
+fn geometric_means(
+    complete: &BTreeMap<Key, Sampled>,
+    prepared: &BTreeMap<Key, Prepared>,
+    levels: &Levels,
+    confidence: f64,
+) -> Vec<GeometricMean> {
     let of_variant = |variant: &String| {
         let members: Vec<(&Key, &Sampled)> =
             complete.iter().filter(|((other, _), _)| other == variant).collect();
         let samples: Vec<&Sampled> = members.iter().map(|(_, sampled)| *sampled).collect();
+        let parts: Vec<&Prepared> = members.iter().map(|(key, _)| &prepared[*key]).collect();
+        let value = |task: usize| mean(parts.iter().map(|part| part.value(task)));
+        let noise = |task: usize| TaskNoise::of_mean(parts.iter().map(|part| part.noise(task)));
         Some(GeometricMean {
             variant: variant.clone(),
             time: Sampled::mean(&samples)?.estimate(confidence),
+            components: components::estimate(levels, value, noise),
             benchmarks: members.iter().map(|((_, benchmark), _)| benchmark.clone()).collect(),
         })
     };

@@ -9,31 +9,50 @@
 //! interval carries a [`Spread`] that says what it covers. Methods, sources and the measured
 //! coverage are in `docs/methodology.md`.
 
+mod bca;
 mod compare;
+mod components;
 mod flags;
+mod holm;
 mod interval;
 mod label;
 mod order;
+pub mod plan;
 mod resample;
+mod sampled;
+mod series;
 mod steady;
+mod student;
+mod usable;
+mod value;
+mod verdict;
+mod words;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::id::MachineId;
-use interval::Sampled;
-use label::{Key, LabelSamples};
+use label::LabelSamples;
 
-pub use compare::{Comparison, Speed, Verdict};
+pub use compare::{Comparison, Speed};
+pub use components::Components;
 pub use flags::Flag;
 pub use interval::{Estimate, Interval, Method, Spread};
-pub use label::{GeometricMean, LabelAnalysis, Series, SpeedUp, TaskSeries};
+pub use label::{GeometricMean, LabelAnalysis, SpeedUp};
 pub use order::{median, quantile, sorted};
+pub use series::{Series, TaskSeries};
 pub use steady::{SteadyState, steady_state};
+pub use usable::LeftOut;
+pub use value::{HourlyPrice, TypeValue, Value, Worth};
+pub use verdict::{Evidence, Verdict};
+
+/// Variant and benchmark.
+type Key = (String, String);
 
 /// The measured times of one task.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,14 +64,9 @@ pub struct TaskSamples {
     /// 1-based number among the tasks of the label.
     pub number: u32,
     /// Variant to benchmark to measured times (without warm-up), in seconds, in the order they
-    /// were taken. All must be finite and positive, as [`crate::results::Output`] ensures.
+    /// were taken. [`crate::results::Output`] ensures that all are finite and positive; series
+    /// with others are left out.
     pub variants: BTreeMap<String, BTreeMap<String, Vec<f64>>>,
-}
-
-impl TaskSamples {
-    fn times(&self, (variant, benchmark): &Key) -> &[f64] {
-        self.variants.get(variant).and_then(|all| all.get(benchmark)).map_or(&[], Vec::as_slice)
-    }
 }
 
 /// How to analyse.
@@ -68,12 +82,21 @@ pub struct Settings {
     pub negligible: f64,
     /// The label that others are compared with; the first if absent.
     pub baseline: Option<String>,
+    /// What an hour of each label costs, where that is known and not nothing.
+    pub prices: BTreeMap<String, HourlyPrice>,
 }
 
 impl Settings {
-    /// 2000 resamples, 95 % confidence, differences up to 3 % negligible.
+    /// 2000 resamples, 95 % confidence, differences up to 3 % negligible, no prices.
     pub fn new(seed: u64) -> Self {
-        Self { seed, resamples: 2000, confidence: 0.95, negligible: 0.03, baseline: None }
+        Self {
+            seed,
+            resamples: 2000,
+            confidence: 0.95,
+            negligible: 0.03,
+            baseline: None,
+            prices: BTreeMap::new(),
+        }
     }
 }
 
@@ -84,68 +107,27 @@ pub struct Analysis {
     pub labels: Vec<LabelAnalysis>,
     /// Every other type against the baseline, by variant.
     pub comparisons: Vec<Comparison>,
+    /// What the types with a price give for the money, by variant.
+    pub values: Vec<Value>,
+    /// Series that could not be used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
 }
 
 /// Analyses the tasks of a run.
 pub fn analyse(tasks: &[TaskSamples], settings: &Settings) -> Analysis {
-    let mut by_label: Vec<(&str, Vec<&TaskSamples>)> = Vec::new();
-    for task in tasks {
-        match by_label.iter_mut().find(|(label, _)| *label == task.label) {
-            Some((_, tasks)) => tasks.push(task),
-            None => by_label.push((&task.label, vec![task])),
-        }
-    }
-    let (labels, samples): (Vec<LabelAnalysis>, Vec<LabelSamples>) = by_label
-        .iter()
-        .zip(1..)
-        .map(|((label, tasks), stream)| label::analyse(label, tasks, stream, settings))
-        .unzip();
+    let (by_label, left_out) = usable::sort_out(tasks);
+    // Each type has random numbers of its own, so the threads do not matter to the figures.
+    let (labels, samples): (Vec<LabelAnalysis>, Vec<LabelSamples>) =
+        by_label.par_iter().map(|(label, tasks)| label::analyse(label, tasks, settings)).unzip();
+    let samples: Vec<(&str, &LabelSamples)> =
+        labels.iter().map(|one| one.label.as_str()).zip(&samples).collect();
     let wanted = settings.baseline.as_deref();
-    let baseline = labels.iter().position(|one| Some(one.label.as_str()) == wanted).unwrap_or(0);
-    let others = (0..labels.len()).filter(|&other| other != baseline);
-    let comparisons = others
-        .flat_map(|other| {
-            compare(
-                (&labels[other].label, &samples[other]),
-                (&labels[baseline].label, &samples[baseline]),
-                settings,
-            )
-        })
-        .collect();
-    Analysis { labels, comparisons }
-}
-
-/// One type against the baseline, in each variant that both have.
-fn compare(
-    (label, samples): (&str, &LabelSamples),
-    (baseline, base): (&str, &LabelSamples),
-    settings: &Settings,
-) -> Vec<Comparison> {
-    let judge = |sampled: &Sampled| {
-        let speed = sampled.estimate(settings.confidence);
-        Speed { speed, verdict: Verdict::of(&speed, settings.negligible) }
-    };
-    let mut by_variant: BTreeMap<&str, Vec<(&str, Sampled)>> = BTreeMap::new();
-    for (key, one) in &samples.complete {
-        if let Some(other) = base.complete.get(key) {
-            let (variant, benchmark) = key;
-            by_variant.entry(variant).or_default().push((benchmark, other.minus_independent(one)));
-        }
+    let baseline = samples.iter().position(|(label, _)| Some(*label) == wanted).unwrap_or(0);
+    Analysis {
+        comparisons: compare::with_baseline(&samples, baseline, settings),
+        values: value::by_variant(&samples, baseline, settings),
+        labels,
+        left_out,
     }
-    by_variant
-        .into_iter()
-        .filter_map(|(variant, speeds)| {
-            let all: Vec<&Sampled> = speeds.iter().map(|(_, sampled)| sampled).collect();
-            Some(Comparison {
-                label: label.to_owned(),
-                baseline: baseline.to_owned(),
-                variant: variant.to_owned(),
-                overall: judge(&Sampled::mean(&all)?),
-                benchmarks: speeds
-                    .iter()
-                    .map(|(benchmark, sampled)| ((*benchmark).to_owned(), judge(sampled)))
-                    .collect(),
-            })
-        })
-        .collect()
 }

@@ -3,7 +3,7 @@
 /// A sorted copy.
 pub fn sorted(values: &[f64]) -> Vec<f64> {
     let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
+    sorted.sort_unstable_by(f64::total_cmp);
     sorted
 }
 
@@ -21,13 +21,23 @@ pub fn quantile(sorted: &[f64], p: f64) -> f64 {
 
 /// The median, in any order; NaN if there are no values.
 pub fn median(values: &[f64]) -> f64 {
-    quantile(&sorted(values), 0.5)
+    let mut values = values.to_vec();
+    let count = values.len();
+    if count == 0 {
+        return f64::NAN;
+    }
+    // Selecting is a good deal faster than sorting, and medians are most of the work.
+    let (below, &mut middle, _) = values.select_nth_unstable_by(count / 2, f64::total_cmp);
+    if count % 2 == 1 {
+        return middle;
+    }
+    let lower = below.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    f64::midpoint(lower, middle)
 }
 
-/// Median absolute deviation from the median, scaled to be the standard deviation of normal
-/// values.
-pub(super) fn deviation(values: &[f64]) -> f64 {
-    let middle = median(values);
+/// Median absolute deviation from the median `middle`, scaled to be the standard deviation of
+/// normal values.
+pub(super) fn deviation(values: &[f64], middle: f64) -> f64 {
     let distances: Vec<f64> = values.iter().map(|value| (value - middle).abs()).collect();
     1.4826 * median(&distances)
 }
@@ -71,6 +81,6 @@ mod tests {
     #[test]
     fn spread_by_hand() {
         assert!((variance(&[1.0, 2.0, 3.0, 4.0]) - 5.0 / 3.0).abs() < 1e-12);
-        assert!((deviation(&[1.0, 2.0, 3.0, 4.0, 100.0]) - 1.4826).abs() < 1e-12);
+        assert!((deviation(&[1.0, 2.0, 3.0, 4.0, 100.0], 3.0) - 1.4826).abs() < 1e-12);
     }
 }

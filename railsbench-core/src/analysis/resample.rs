@@ -1,5 +1,10 @@
 //! Drawing from the levels: machine → task → iteration.
 //!
+//! What is drawn is the highest level that has more than one unit, each unit with all that is
+//! below it: machines, or tasks of the only machine, or iterations of the only task. Drawing
+//! the lower levels once more would count them twice, as each unit's mean has their noise in
+//! it (A. Davison, D. Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8).
+//!
 //! Drawing thousands of iterations thousands of times is slow and needless, as only the median
 //! of each draw is used. The k-th smallest of m uniform numbers has the Beta(k, m + 1 - k)
 //! distribution, so one Beta number says where in the sorted times the median of a draw of m
@@ -11,23 +16,30 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{Rng, RngExt};
 use rand_distr::{Beta, Distribution as _};
 
-use super::order::{median, sorted};
+use super::interval::Spread;
 use crate::id::MachineId;
 
 /// The generator of every simulation here: named, so that a seed gives the same figures in
 /// every release.
 pub(super) type Generator = Xoshiro256PlusPlus;
 
+/// The start of the random numbers of one type: the run's, and its label's own (FNV-1a), so
+/// that neither the other types nor their order have a part in its figures.
+pub(super) fn stream(seed: u64, label: &str) -> u64 {
+    label.bytes().fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
 /// Neighbouring iterations are looked at for similarity up to this distance.
 const FARTHEST: usize = 500;
 
-/// How many independent times these are worth for their median. Neighbours that resemble each
+/// How many independent times these are worth for their median `middle`. Neighbours that resemble each
 /// other (a slow second, a shared collection) say less than as many independent ones; whether
 /// each lies above the median is a series of yes and no whose autocorrelation gives the factor.
 /// It is summed over its initial positive pairs (Geyer, 1992), up to the first pair that
 /// independent times could have by chance.
-pub(super) fn effective_size(times: &[f64]) -> usize {
-    let middle = median(times);
+pub(super) fn effective_size(times: &[f64], middle: f64) -> usize {
     let sides: Vec<f64> = times
         .iter()
         .map(|&time| f64::from(i8::from(time > middle) - i8::from(time < middle)))
@@ -59,27 +71,20 @@ pub(super) fn effective_size(times: &[f64]) -> usize {
 }
 
 /// Draws medians of resamples of one task's steady times.
-#[derive(Debug, Clone)]
-pub(super) struct MedianDraw {
-    sorted: Vec<f64>,
+pub(super) struct MedianDraw<'a> {
+    sorted: &'a [f64],
     /// Size of each resample.
     size: usize,
     /// Where its lower middle lies; absent if the resample has one value.
     middle: Option<Beta<f64>>,
 }
 
-impl MedianDraw {
-    /// For steady times in the order they were taken; not empty.
-    pub(super) fn new(times: &[f64]) -> Self {
-        let size = effective_size(times);
+impl<'a> MedianDraw<'a> {
+    /// For sorted times, not empty, that are worth `size` independent ones.
+    pub(super) fn new(sorted: &'a [f64], size: usize) -> Self {
         let rank = size.div_ceil(2) as f64;
         let middle = if size > 1 { Beta::new(rank, size as f64 + 1.0 - rank).ok() } else { None };
-        Self { sorted: sorted(times), size, middle }
-    }
-
-    /// How many independent times the draw has.
-    pub(super) fn size(&self) -> usize {
-        self.size
+        Self { sorted, size, middle }
     }
 
     /// The median of one resample.
@@ -106,7 +111,7 @@ impl MedianDraw {
 }
 
 /// Which of some tasks ran on which machine.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Levels {
     /// Indices of tasks, by machine.
     machines: Vec<Vec<usize>>,
@@ -130,23 +135,22 @@ impl Levels {
         self.machines.iter().map(Vec::len).sum()
     }
 
-    /// Draws machines, and tasks of each, with replacement. A level with one unit is kept as
-    /// it is: what cannot vary in the data does not vary in the draw.
-    pub(super) fn draw(&self, rng: &mut impl Rng) -> Vec<Vec<usize>> {
-        let count = self.machines.len();
-        (0..count)
-            .map(|_| {
-                let tasks = &self.machines[rng.random_range(0..count)];
-                tasks.iter().map(|_| tasks[rng.random_range(0..tasks.len())]).collect()
-            })
-            .collect()
+    /// What a value of all these tasks covers.
+    pub(super) fn spread(&self) -> Spread {
+        match (self.machines.len(), self.task_count()) {
+            (1, 1) => Spread::WithinProcess,
+            (1, tasks) => Spread::WithinMachine { tasks },
+            (instances, _) => Spread::AcrossMachines { instances },
+        }
     }
 
     /// The mean over machines of the mean over tasks of a value of each task: every machine
     /// counts the same, however many tasks it ran.
-    pub(super) fn mean(levels: &[Vec<usize>], mut value: impl FnMut(usize) -> f64) -> f64 {
-        let machines =
-            levels.iter().map(|tasks| super::order::mean(tasks.iter().map(|&task| value(task))));
+    pub(super) fn mean(&self, value: impl Fn(usize) -> f64) -> f64 {
+        let machines = self
+            .machines
+            .iter()
+            .map(|tasks| super::order::mean(tasks.iter().map(|&task| value(task))));
         super::order::mean(machines)
     }
 
@@ -164,10 +168,17 @@ impl Levels {
     }
 }
 
+/// Draws units with replacement, `count` of `count`, and hands their indices on, so that one
+/// draw serves all the values that were measured on the same units.
+pub(super) fn draw_units(count: usize, rng: &mut impl Rng) -> Vec<usize> {
+    (0..count).map(|_| rng.random_range(0..count)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use rand::SeedableRng;
 
+    use super::super::order::{median, sorted};
     use super::*;
 
     /// The one-number draw and the plain one have the same distribution.
@@ -177,8 +188,8 @@ mod tests {
         for count in [5usize, 8] {
             let times: Vec<f64> =
                 (0..count).map(|i| [3.0, 1.0, 7.0, 2.0, 9.0, 5.0, 8.0, 4.0][i]).collect();
-            let draw = MedianDraw::new(&times);
-            assert_eq!(draw.size(), count);
+            let values = sorted(&times);
+            let draw = MedianDraw::new(&values, count);
             let rounds = 40_000;
             let short = sorted(&(0..rounds).map(|_| draw.draw(&mut rng)).collect::<Vec<_>>());
             let long = sorted(
@@ -205,13 +216,13 @@ mod tests {
     fn neighbours_that_resemble_each_other_count_less() {
         let mut rng = Generator::seed_from_u64(3);
         let independent: Vec<f64> = (0..2000).map(|_| rng.random::<f64>()).collect();
-        let size = effective_size(&independent);
+        let size = effective_size(&independent, 0.5);
         assert!((1800..=2000).contains(&size), "{size}");
         // Every time taken ten times over is worth the tenth part.
         let repeated: Vec<f64> = independent.iter().take(200).flat_map(|&t| [t; 10]).collect();
-        let size = effective_size(&repeated);
+        let size = effective_size(&repeated, median(&repeated));
         assert!((120..=320).contains(&size), "{size}");
-        assert_eq!(effective_size(&[1.0; 50]), 50);
+        assert_eq!(effective_size(&[1.0; 50], 1.0), 50);
     }
 
     #[test]
@@ -226,7 +237,7 @@ mod tests {
         assert!(levels(&[&a]).units(value).is_empty());
         let all = levels(&[&a, &b, &a, &a]);
         // Machine a: (0 + 2 + 3) / 3; machine b: 1.
-        let mean = Levels::mean(all.machines(), value);
+        let mean = all.mean(value);
         assert!((mean - f64::midpoint(5.0 / 3.0, 1.0)).abs() < 1e-12);
     }
 }

@@ -65,8 +65,8 @@ pub fn steady_state(times: &[f64]) -> SteadyState {
     SteadyState::Steady { start: start * size }
 }
 
-/// The most likely change of level, if there is one that counts: the number of blocks before it.
-fn level_change(blocks: &[f64]) -> Option<usize> {
+/// Pettitt's test: the chance that blocks without a change of level look as if they had one.
+pub(super) fn chance_of_no_change(blocks: &[f64]) -> f64 {
     let count = blocks.len() as f64;
     let mut statistic = 0i64;
     let mut most = 0i64;
@@ -79,7 +79,12 @@ fn level_change(blocks: &[f64]) -> Option<usize> {
         most = most.max(statistic.abs());
     }
     let chance = 2.0 * (-6.0 * (most as f64).powi(2) / (count.powi(3) + count.powi(2))).exp();
-    if chance >= SIGNIFICANCE {
+    chance.min(1.0)
+}
+
+/// The most likely change of level, if there is one that counts: the number of blocks before it.
+fn level_change(blocks: &[f64]) -> Option<usize> {
+    if chance_of_no_change(blocks) >= SIGNIFICANCE {
         return None;
     }
     // Ranks show that there is a change but not exactly where: that is the cut that leaves the

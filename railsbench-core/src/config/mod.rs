@@ -166,7 +166,8 @@ pub struct RunConfig {
     pub runner_image: Option<ImageName>,
     /// Region per provider, where the provider's default is not wanted.
     pub regions: BTreeMap<ProviderName, String>,
-    /// Refuse to start, and stop, at this cost.
+    /// Refuse to start what could cost more if every machine lives as long as it may, and start no
+    /// replacement that could.
     pub max_cost: Option<Usd>,
     /// No machine lives longer than this.
     pub max_lifetime: Duration,

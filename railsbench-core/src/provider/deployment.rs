@@ -58,27 +58,6 @@ pub struct MachineStatus {
     pub state: MachineState,
 }
 
-/// What to look at or remove.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Scope {
-    /// Only what belongs to this run; everything of ours if absent.
-    pub run: Option<RunId>,
-    /// Only these regions; the provider's default ones if empty.
-    pub regions: Vec<String>,
-}
-
-impl Scope {
-    /// What belongs to one run.
-    pub fn run(run_id: RunId) -> Self {
-        Self { run: Some(run_id), regions: Vec::new() }
-    }
-
-    /// Everything of ours.
-    pub fn all() -> Self {
-        Self::default()
-    }
-}
-
 /// Something that exists and is ours.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resource {
@@ -96,10 +75,13 @@ pub struct Resource {
     /// Where it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
+    /// When it was made, by its tag or as the provider tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
     /// When it may be removed by anyone, by its tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// What it costs while it exists.
+    /// What it costs while it exists as it is now, as far as that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_hour: Option<Usd>,
 }

@@ -4,6 +4,7 @@
 //! a machine is told to become a runner, what that costs, and how to make and remove it. All the
 //! rest, from the claim to the report, is the same everywhere and knows no provider.
 
+mod ca_certificate;
 mod cost;
 mod deployment;
 mod error;
@@ -11,17 +12,21 @@ mod journal;
 mod plan;
 mod preflight;
 mod runner_file;
+mod scope;
+mod setup;
 mod shape;
 mod user_data;
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use crate::id::{MachineId, ProviderName};
 
-pub use cost::{CostRange, Expectations, Price};
-pub use deployment::{Deployment, Machine, MachineState, MachineStatus, Resource, Scope, Teardown};
+pub use ca_certificate::{CaCertificate, CaCertificateError};
+pub use cost::{CostItem, CostRange, Expectations, Price, Rate};
+pub use deployment::{Deployment, Machine, MachineState, MachineStatus, Resource, Teardown};
 pub use error::{PlanError, ProviderError};
 pub use journal::{Journal, JournalEntry, JournalError, JournalStep};
 pub use plan::{
@@ -29,7 +34,9 @@ pub use plan::{
 };
 pub use preflight::{Check, Outcome, Preflight};
 pub use runner_file::{RunnerFile, RunnerTarget, UnknownTarget};
-pub use shape::{Arch, Shape, ShapeError};
+pub use scope::{Due, Scope};
+pub use setup::{Setting, SettingState, Setup};
+pub use shape::{Arch, InstanceFacts, Shape, ShapeError, ShapeSource};
 pub use user_data::{RenderError, ScriptTemplates, UserData, UserDataVars, sh_quote};
 
 /// One cloud or host that machines can be started on.
@@ -52,6 +59,26 @@ pub trait Provider: Send + Sync {
     /// Known instance types with their prices, for listing and completion. Pure.
     fn instance_types(&self) -> Vec<(String, Shape, Option<Price>)>;
 
+    /// What is known of one instance type by its name: its shape, its price, and whether the
+    /// catalog knows it. Pure. A provider whose catalog takes names in several spellings says so
+    /// here; otherwise the catalog is what [`instance_types`](Self::instance_types) lists.
+    ///
+    /// # Errors
+    /// As [`shape`](Self::shape).
+    fn look_up(&self, instance_type: &str) -> Result<InstanceFacts, ShapeError> {
+        let shape = self.shape(instance_type)?;
+        let mut listed = self.instance_types().into_iter();
+        Ok(match listed.find(|(name, _, _)| name == instance_type) {
+            Some((_, _, price)) => InstanceFacts { shape, price, source: ShapeSource::Catalog },
+            None => InstanceFacts { shape, price: None, source: ShapeSource::Grammar },
+        })
+    }
+
+    /// What is found of the settings that this provider needs, on this host and without a call:
+    /// credentials by the cloud's usual chain, an account or project. It tells where things are
+    /// and never what a secret is.
+    async fn setup(&self) -> Setup;
+
     /// The exact start-up script the machine will run, every value quoted. Pure.
     ///
     /// # Errors
@@ -63,6 +90,15 @@ pub trait Provider: Send + Sync {
     /// # Errors
     /// [`PlanError`] naming what cannot be made.
     fn plan(&self, request: &ProvisionRequest) -> Result<Plan, PlanError>;
+
+    /// The address at which its machines reach a server on this host: loopback for those that
+    /// are processes of it. A cloud's machines reach none; their preflight says so.
+    ///
+    /// # Errors
+    /// [`ProviderError`] if there is such an address and it cannot be found.
+    async fn host_address(&self) -> Result<IpAddr, ProviderError> {
+        Ok(IpAddr::V4(Ipv4Addr::LOCALHOST))
+    }
 
     /// Looks, without changing anything, whether the plan can be carried out: credentials,
     /// permissions, quotas, region, image, installed software.
@@ -88,13 +124,29 @@ pub trait Provider: Send + Sync {
     /// [`ProviderError`] if the provider does not answer.
     async fn status(&self, deployment: &Deployment) -> Result<Vec<MachineStatus>, ProviderError>;
 
-    /// Everything tagged as ours within the scope, also what no journal knows of.
+    /// The regions that a scope which names none means; none if it means all there are, or if
+    /// there are no regions here. Pure.
+    fn default_regions(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// All regions that the account may use; none if there are no regions here.
+    ///
+    /// # Errors
+    /// [`ProviderError`] if the provider does not answer.
+    async fn regions(&self) -> Result<Vec<String>, ProviderError> {
+        Ok(Vec::new())
+    }
+
+    /// Everything tagged as ours within the scope, also what no journal knows of: all that is
+    /// found, by [`Scope::select`].
     ///
     /// # Errors
     /// [`ProviderError`] if the provider does not answer.
     async fn list(&self, scope: &Scope) -> Result<Vec<Resource>, ProviderError>;
 
-    /// Destroys everything in scope and then proves it by listing again.
+    /// Destroys everything in scope, and nothing else, and then proves it by listing again. What
+    /// is gone already is as good as destroyed; what refuses to go does not keep the rest.
     ///
     /// # Errors
     /// [`ProviderError::LeftBehind`] naming what could not be removed.

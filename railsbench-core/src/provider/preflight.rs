@@ -37,6 +37,13 @@ pub struct Check {
     pub outcome: Outcome,
 }
 
+impl Check {
+    /// Whether all is as it must be.
+    pub fn has_passed(&self) -> bool {
+        matches!(self.outcome, Outcome::Passed { .. })
+    }
+}
+
 /// Everything that was looked at.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preflight {

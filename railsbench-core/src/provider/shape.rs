@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::Price;
 use crate::id::ProviderName;
 
 /// Processor architecture.
@@ -50,6 +51,36 @@ pub struct Shape {
     pub vcpus: Option<u32>,
     /// Memory in bytes; absent where only the cloud knows.
     pub memory_bytes: Option<u64>,
+}
+
+/// How an instance type is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ShapeSource {
+    /// It is in the provider's table of known types.
+    Catalog,
+    /// Its name alone tells, by the provider's naming grammar.
+    Grammar,
+}
+
+impl fmt::Display for ShapeSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Catalog => "catalog",
+            Self::Grammar => "grammar",
+        })
+    }
+}
+
+/// What is known of an instance type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceFacts {
+    /// What it is.
+    pub shape: Shape,
+    /// What it costs; absent where that is not known.
+    pub price: Option<Price>,
+    /// How this is known.
+    pub source: ShapeSource,
 }
 
 /// Why an instance type has no shape.

@@ -8,7 +8,7 @@ use handlebars::{
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
-use super::RunnerFile;
+use super::{CaCertificate, RunnerFile};
 use crate::config::RubyVersion;
 use crate::id::{ImageName, InstanceType, ProviderName, RunId};
 
@@ -37,6 +37,9 @@ pub struct UserDataVars {
     pub runners: Vec<RunnerFile>,
     /// Image of the container that the runner runs in; absent for the official Ruby image.
     pub runner_image: Option<ImageName>,
+    /// The only CA that is trusted when the orchestrator is called; absent for those that the
+    /// machine's system trusts.
+    pub ca_certificate: Option<CaCertificate>,
 }
 
 /// A rendered start-up script. It holds the run token, so it prints only with that hidden.
@@ -157,6 +160,7 @@ impl ScriptTemplates {
             max_lifetime_seconds: u64,
             allow_install: bool,
             runner: &'a str,
+            ca_pem: Option<&'a str>,
             #[serde(flatten)]
             more: T,
         }
@@ -182,6 +186,7 @@ impl ScriptTemplates {
             max_lifetime_seconds: vars.max_lifetime.as_secs(),
             allow_install: vars.allow_install,
             runner: vars.runner.as_deref().unwrap_or_default(),
+            ca_pem: vars.ca_certificate.as_ref().map(|ca| ca.as_pem().trim_end()),
             more,
         };
         let script =
@@ -224,6 +229,7 @@ mod tests {
             runner: None,
             runners: Vec::new(),
             runner_image: None,
+            ca_certificate: None,
         }
     }
 

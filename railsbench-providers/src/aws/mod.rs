@@ -15,6 +15,7 @@ mod provider;
 mod provision;
 mod quota;
 mod removal;
+mod setup;
 mod tags;
 mod user_data;
 

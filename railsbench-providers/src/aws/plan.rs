@@ -12,7 +12,7 @@ use railsbench_core::provider::{
 use super::catalog::catalog;
 use super::naming::{LONGEST_NAME, group_name, is_region, provider_name, runs_macos_only, shape};
 use super::user_data::{SCRIPT, check};
-use crate::vm::{VmPlan, VmPrices};
+use crate::vm::{VmPlan, VmPrices, hour_of_month};
 
 /// Size of a machine's disk: the image, Docker, the Ruby image and what the benchmarks write.
 pub(super) const DISK_GIB: u16 = 20;
@@ -28,19 +28,22 @@ pub(super) const EXPECTATIONS: Expectations = Expectations {
     lease: Duration::from_secs(150),
     billing_minimum: Duration::from_mins(1),
     billing_increment: Duration::from_secs(1),
+    charged_when_ended: false,
     max_lifetime: None,
 };
 
-/// What is charged beside the machine, in us-east-1.
+/// What is charged beside the machine, in us-east-1. Disk and address are as Amazon billed them
+/// there in 2026-10, traffic as in 2026-06 (after 100 GiB a month, which are free); Amazon's pages:
+/// <https://aws.amazon.com/ebs/pricing/>, <https://aws.amazon.com/vpc/pricing/>,
+/// <https://aws.amazon.com/ec2/pricing/on-demand/#Data_Transfer>.
 static PRICES: LazyLock<VmPrices> = LazyLock::new(|| VmPrices {
     machine: None,
     disk_gib: u32::from(DISK_GIB),
     disk_gib_month: Usd::from_micros(80_000),
     public_ip_hour: Usd::from_micros(5_000),
     sent_gib: Usd::from_micros(90_000),
-    as_of: date(2025, 6, 1),
-    source: "price pages of EBS (gp3), VPC (public IPv4) and EC2 (data transfer), us-east-1"
-        .to_owned(),
+    as_of: date(2026, 6, 1),
+    source: "as billed in us-east-1 for EBS (gp3), public IPv4 and data transfer".to_owned(),
 });
 
 pub(super) fn plan(request: &ProvisionRequest, default_region: &str) -> Result<Plan, PlanError> {
@@ -100,6 +103,16 @@ pub(super) fn plan(request: &ProvisionRequest, default_region: &str) -> Result<P
     Ok(plan)
 }
 
+/// What a disk of this size costs for an hour.
+pub(super) fn disk_hour(gib: u32) -> Usd {
+    hour_of_month(PRICES.disk_gib_month.times(gib))
+}
+
+/// What a public IPv4 address costs for an hour.
+pub(super) fn address_hour() -> Usd {
+    PRICES.public_ip_hour
+}
+
 /// The price of a type; for another region than the catalog's, that is said with it.
 fn price(name: &str, region: &str) -> Option<Price> {
     let mut price = catalog().price(name)?;
@@ -144,6 +157,7 @@ mod tests {
                 runner: None,
                 runners: vec![runner(RunnerTarget::X86Musl), runner(RunnerTarget::ArmMusl)],
                 runner_image: None,
+                ca_certificate: None,
             },
         }
     }

@@ -9,9 +9,9 @@ use aws_sdk_ec2::types::InstanceStateName;
 use futures::future::try_join_all;
 use railsbench_core::id::{MachineId, ProviderName};
 use railsbench_core::provider::{
-    Deployment, Expectations, Journal, MachineState, MachineStatus, Plan, PlanError, Preflight,
-    Price, Provider, ProviderError, ProvisionRequest, RenderError, Resource, Scope, Shape,
-    ShapeError, Teardown, UserData, UserDataVars,
+    Deployment, Expectations, InstanceFacts, Journal, MachineState, MachineStatus, Plan, PlanError,
+    Preflight, Price, Provider, ProviderError, ProvisionRequest, RenderError, Resource, Scope,
+    Setting, Setup, Shape, ShapeError, Teardown, UserData, UserDataVars,
 };
 use url::Url;
 
@@ -19,7 +19,8 @@ use super::api::{Access, Aws, Instance};
 use super::catalog::catalog;
 use super::naming::{self, DEFAULT_REGION, parse_machine_id, provider_name};
 use super::removal::{self, Pace};
-use super::{plan, preflight, provision, user_data};
+use super::setup::Sources;
+use super::{plan, preflight, provision, setup, user_data};
 
 /// How often a machine that EC2 does not know is looked for: what was just made shows late.
 const LOOKS: usize = 3;
@@ -145,6 +146,21 @@ impl Provider for AwsProvider {
         types
     }
 
+    fn look_up(&self, instance_type: &str) -> Result<InstanceFacts, ShapeError> {
+        let shape = self.shape(instance_type)?;
+        Ok(catalog().facts(instance_type, shape))
+    }
+
+    async fn setup(&self) -> Setup {
+        let mut setup = setup::setup(&Sources::real(), &self.default_region).await;
+        if self.access.credentials.is_some() {
+            let given = Setting::found("credentials", "those that the program gave");
+            setup.settings.retain(|setting| setting.name != given.name);
+            setup.settings.insert(0, given);
+        }
+        setup
+    }
+
     fn render_user_data(&self, vars: &UserDataVars) -> Result<UserData, RenderError> {
         user_data::render(vars)
     }
@@ -191,6 +207,15 @@ impl Provider for AwsProvider {
                 state: state(&machine.id).unwrap_or(MachineState::Gone),
             })
             .collect())
+    }
+
+    fn default_regions(&self) -> Vec<String> {
+        vec![self.default_region.clone()]
+    }
+
+    async fn regions(&self) -> Result<Vec<String>, ProviderError> {
+        let all = self.aws.region(&self.default_region).await.regions().await?;
+        Ok(all.into_iter().filter(|(_, usable)| *usable).map(|(name, _)| name).collect())
     }
 
     async fn list(&self, scope: &Scope) -> Result<Vec<Resource>, ProviderError> {

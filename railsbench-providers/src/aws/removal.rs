@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::api::{Failure, Instance, Leftover, RegionApi};
 use super::catalog::catalog;
 use super::naming::provider_name;
-use super::plan::GROUP;
+use super::plan::{GROUP, address_hour};
 
 /// How to wait for what takes time.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +36,12 @@ struct Inventory {
 impl Inventory {
     async fn take(api: &RegionApi, scope: &Scope) -> Result<Self, Failure> {
         let (instances, leftovers) = tokio::try_join!(api.instances(scope), api.leftovers(scope))?;
-        Ok(Self { instances, leftovers })
+        let mut inventory = Self { instances, leftovers };
+        let meant = scope.select(inventory.resources(api.name()));
+        let is_meant = |id: &str| meant.iter().any(|resource| resource.id == id);
+        inventory.instances.retain(|instance| is_meant(&instance.id));
+        inventory.leftovers.retain(|leftover| is_meant(&leftover.id));
+        Ok(inventory)
     }
 
     fn resources(&self, region: &str) -> Vec<Resource> {
@@ -47,8 +52,13 @@ impl Inventory {
             name: instance.machine.clone().unwrap_or_default(),
             run_id: instance.tags.as_ref().and_then(|tags| tags.run_id.clone()),
             region: Some(region.to_owned()),
+            created_at: instance.tags.as_ref().and_then(|tags| tags.created_at),
             expires_at: instance.tags.as_ref().and_then(|tags| tags.expires_at),
-            per_hour: catalog().price(&instance.kind).map(|price| price.per_hour),
+            per_hour: instance
+                .is_alive()
+                .then(|| catalog().price(&instance.kind))
+                .flatten()
+                .map(|price| price.per_hour + address_hour()),
         });
         let leftovers = self.leftovers.iter().map(|leftover| Resource {
             provider: provider_name(),
@@ -57,8 +67,9 @@ impl Inventory {
             name: leftover.name.clone(),
             run_id: leftover.tags.as_ref().and_then(|tags| tags.run_id.clone()),
             region: Some(region.to_owned()),
+            created_at: leftover.tags.as_ref().and_then(|tags| tags.created_at),
             expires_at: leftover.tags.as_ref().and_then(|tags| tags.expires_at),
-            per_hour: None,
+            per_hour: leftover.per_hour,
         });
         instances.chain(leftovers).collect()
     }
@@ -93,13 +104,20 @@ pub(super) async fn remove_all(
         }
         let working = inventory.instances.iter().filter(|instance| !instance.is_ending());
         let working: Vec<String> = working.map(|instance| instance.id.clone()).collect();
-        api.terminate(&working).await?;
+        let mut refused = api.terminate(&working).await.err();
         // What an instance uses mostly goes with it, and cannot go before it.
         pause = !inventory.instances.is_empty();
         if inventory.instances.is_empty() {
             for leftover in &inventory.leftovers {
-                pause |= !api.remove(leftover).await?;
+                match api.remove(leftover).await {
+                    Ok(gone) => pause |= !gone,
+                    // The others can go all the same.
+                    Err(failure) => refused = refused.or(Some(failure)),
+                }
             }
+        }
+        if let Some(failure) = refused {
+            return Err(failure.into());
         }
     }
 }

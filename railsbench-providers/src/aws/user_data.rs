@@ -90,6 +90,7 @@ mod tests {
             runner: None,
             runners: vec![runner(RunnerTarget::X86Musl, "86"), runner(RunnerTarget::ArmMusl, "a6")],
             runner_image: None,
+            ca_certificate: None,
         }
     }
 
@@ -116,7 +117,8 @@ mod tests {
     fn the_script_keeps_to_the_rules_of_all_start_up_scripts() {
         let provider = crate::AwsProvider::new();
         for instance_type in ["c7g.medium", "m5.large"] {
-            let vars = vars(instance_type);
+            let ca_certificate = Some(testing::ca_certificate());
+            let vars = UserDataVars { ca_certificate, ..vars(instance_type) };
             let script = render(&vars).unwrap();
             testing::assert_tells_runner(&script, &vars);
             testing::assert_shell_finds_no_fault(&script);

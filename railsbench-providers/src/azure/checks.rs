@@ -88,6 +88,25 @@ async fn registration(arm: &Arm, namespace: &str) -> Result<Check, ProviderError
     })
 }
 
+/// The regions that have virtual machines for the subscription. Azure lists them here by the names
+/// that it shows (`East US`); those of the API are the same without blanks and capitals (`eastus`).
+pub(super) async fn regions(arm: &Arm) -> Result<Vec<String>, ProviderError> {
+    let action = "listing the regions";
+    let path = format!("{}/providers/Microsoft.Compute", arm.subscription_path());
+    let found = arm.call(Method::GET, action, &path).send().await.map_err(refused)?.body;
+    let kinds = found["resourceTypes"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let machines = kinds.iter().find(|kind| {
+        let name = kind["resourceType"].as_str();
+        name.is_some_and(|name| name.eq_ignore_ascii_case("virtualMachines"))
+    });
+    let shown = machines.and_then(|machines| machines["locations"].as_array());
+    let names = shown
+        .into_iter()
+        .flatten()
+        .filter_map(|location| Some(location.as_str()?.replace(' ', "").to_ascii_lowercase()));
+    Ok(names.collect())
+}
+
 async fn size(arm: &Arm, plan: &Plan, region: &str) -> Result<(Check, Option<Sku>), ProviderError> {
     let name = "size";
     let size = plan.vars.instance_type.as_str();

@@ -27,7 +27,8 @@ use crate::rest::{
 /// How long the Azure CLI may take.
 const CLI_PATIENCE: Duration = Duration::from_mins(1);
 
-const FIX: &str = "run `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and \
+/// What helps where no token is to be had.
+pub(super) const FIX: &str = "run `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and \
                    AZURE_CLIENT_SECRET, or AZURE_USE_MANAGED_IDENTITY=true on a machine at Azure";
 
 /// Who gives tokens for calls to `management_url`.

@@ -12,21 +12,27 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::api::Arm;
+use super::body::DISK_GIB;
 use super::catalog::catalog;
 use super::dialect::refused;
 use super::naming::provider_name;
+use super::plan::{DISK_GIB_MONTH, PUBLIC_IP_HOUR};
 use crate::rest::RestError;
-use crate::vm::{Tags, tags};
+use crate::vm::{Tags, hour_of_month, tags};
 
 /// The kind of a resource group in lists.
 pub(super) const GROUP: &str = "resource group";
 
+/// The kinds of what is charged beside a machine.
+const DISK: &str = "disk";
+const ADDRESS: &str = "public IP address";
+
 /// Kinds, by Azure's types in small letters.
 const KINDS: [(&str, &str); 6] = [
     ("microsoft.compute/virtualmachines", "virtual machine"),
-    ("microsoft.compute/disks", "disk"),
+    ("microsoft.compute/disks", DISK),
     ("microsoft.network/networkinterfaces", "network interface"),
-    ("microsoft.network/publicipaddresses", "public IP address"),
+    ("microsoft.network/publicipaddresses", ADDRESS),
     ("microsoft.network/virtualnetworks", "virtual network"),
     ("microsoft.network/networksecuritygroups", "network security group"),
 ];
@@ -44,20 +50,25 @@ pub(super) async fn list(arm: &Arm, scope: &Scope) -> Result<Vec<Resource>, Prov
     for resource in strays(arm, scope).await? {
         found.entry(resource.id.to_ascii_lowercase()).or_insert(resource);
     }
-    let mut found: Vec<Resource> = found.into_values().collect();
+    let mut found = scope.select(found.into_values().collect());
     found.sort_by_key(|resource| (resource.kind != GROUP, resource.id.to_ascii_lowercase()));
     Ok(found)
 }
 
 /// Our resource groups in scope.
-pub(super) async fn groups(arm: &Arm, scope: &Scope) -> Result<Vec<Resource>, ProviderError> {
+async fn groups(arm: &Arm, scope: &Scope) -> Result<Vec<Resource>, ProviderError> {
     let path = format!("{}/resourcegroups", arm.subscription_path());
     let action = "listing resource groups";
     let listed = arm.list(action, arm.call(Method::GET, action, &path)).await.map_err(refused)?;
-    Ok(listed.iter().filter_map(|group| ours(group, GROUP)).filter(|r| covers(scope, r)).collect())
+    Ok(listed
+        .iter()
+        .filter_map(|group| ours(group, GROUP))
+        .filter(|group| is_of(scope, group))
+        .collect())
 }
 
-/// What is in a group of ours. It has the group's run, whatever its own tags say.
+/// What is in a group of ours. It has the group's run, region and end, whatever its own tags say:
+/// it goes with the group.
 async fn contents(arm: &Arm, group: &Resource) -> Result<Vec<Resource>, ProviderError> {
     let action = "listing the contents of a resource group";
     let call = arm.call(Method::GET, action, &format!("{}/resources", group.id));
@@ -79,15 +90,19 @@ async fn contents(arm: &Arm, group: &Resource) -> Result<Vec<Resource>, Provider
         .iter()
         .filter_map(|item| {
             let id = item["id"].as_str()?;
+            let kind = kind(item);
+            let created_at = read_tags(item).and_then(|tags| tags.created_at);
+            let price = prices.get(&id.to_ascii_lowercase()).copied();
             Some(Resource {
                 provider: provider_name(),
-                kind: kind(item),
+                per_hour: price.or_else(|| price_beside(&kind)),
+                kind,
                 id: id.to_owned(),
                 name: item["name"].as_str().unwrap_or_default().to_owned(),
                 run_id: group.run_id.clone(),
-                region: region(item).or_else(|| group.region.clone()),
+                region: group.region.clone().or_else(|| region(item)),
+                created_at: created_at.or(group.created_at),
                 expires_at: group.expires_at,
-                per_hour: prices.get(&id.to_ascii_lowercase()).copied(),
             })
         })
         .collect())
@@ -106,8 +121,13 @@ async fn strays(arm: &Arm, scope: &Scope) -> Result<Vec<Resource>, ProviderError
     Ok(listed
         .iter()
         .filter_map(|item| ours(item, &kind(item)))
-        .filter(|resource| covers(scope, resource))
+        .filter(|resource| is_of(scope, resource))
         .collect())
+}
+
+/// Whether it is of the run that is asked for, if one is: nothing else need be looked into.
+fn is_of(scope: &Scope, resource: &Resource) -> bool {
+    scope.run.as_ref().is_none_or(|run| resource.run_id.as_ref() == Some(run))
 }
 
 fn unless_missing(
@@ -131,8 +151,9 @@ pub(super) fn ours(item: &Value, kind: &str) -> Option<Resource> {
         name: item["name"].as_str().unwrap_or_default().to_owned(),
         run_id: tags.run_id,
         region: region(item),
+        created_at: tags.created_at,
         expires_at: tags.expires_at,
-        per_hour: None,
+        per_hour: price_beside(kind),
     })
 }
 
@@ -155,9 +176,11 @@ fn kind(item: &Value) -> String {
     known.map_or(kind, |(_, word)| word).to_owned()
 }
 
-fn covers(scope: &Scope, resource: &Resource) -> bool {
-    let run = scope.run.as_ref().is_none_or(|run| resource.run_id.as_ref() == Some(run));
-    let region = scope.regions.is_empty()
-        || resource.region.as_ref().is_some_and(|region| scope.regions.contains(region));
-    run && region
+/// What something beside a machine costs for an hour.
+fn price_beside(kind: &str) -> Option<Usd> {
+    match kind {
+        DISK => Some(hour_of_month(DISK_GIB_MONTH.times(DISK_GIB))),
+        ADDRESS => Some(PUBLIC_IP_HOUR),
+        _ => None,
+    }
 }

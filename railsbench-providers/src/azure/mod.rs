@@ -10,7 +10,7 @@
 //!
 //! A machine that shuts down stays allocated and charged until it is deleted, and it has no
 //! identity by which it could do that itself. So each group carries the time from which on anyone
-//! may remove it, and every later provision removes those that are over.
+//! may remove it, and every later campaign at Azure removes those that are over.
 
 mod api;
 mod body;
@@ -27,6 +27,7 @@ mod provider;
 mod provision;
 mod removal;
 mod settings;
+mod setup;
 mod sku;
 mod user_data;
 

@@ -16,23 +16,29 @@ use super::naming::{
 use super::user_data::script;
 use crate::vm::{VmPlan, VmPrices};
 
-/// Azure charges by the second; a minute is counted at least, to be on the safe side.
-/// Source: <https://azure.microsoft.com/pricing/details/virtual-machines/linux/>, 2025-06.
+/// Azure charges by the second. Since 2025-06-01 it charges machines that end within 300 seconds
+/// too; whether for all of these is not said, so they are counted, to be on the safe side:
+/// <https://learn.microsoft.com/answers/questions/2259765>.
 pub(super) const EXPECTATIONS: Expectations = Expectations {
     boot: Duration::from_mins(5),
     lease: Duration::from_mins(3),
-    billing_minimum: Duration::from_mins(1),
+    billing_minimum: Duration::from_mins(5),
     billing_increment: Duration::from_secs(1),
+    charged_when_ended: true,
     max_lifetime: None,
 };
 
-/// A GiB of a standard SSD for a month: the step of 32 GiB costs 2.40 dollars.
-const DISK_GIB_MONTH: Usd = Usd::from_micros(75_000);
+/// A GiB of a standard SSD for a month: the step of 32 GiB (E4 LRS) costs 2.40 dollars. Its
+/// operations, 0.002 dollars for 10,000, are not counted. Azure's retail prices, 2026-10-05:
+/// <https://prices.azure.com/api/retail/prices>.
+pub(super) const DISK_GIB_MONTH: Usd = Usd::from_micros(75_000);
 
-/// A standard static IPv4 address for an hour.
-const PUBLIC_IP_HOUR: Usd = Usd::from_micros(5_000);
+/// A standard static IPv4 address for an hour. Azure's retail prices, 2026-10-05.
+pub(super) const PUBLIC_IP_HOUR: Usd = Usd::from_micros(5_000);
 
-/// A GiB sent to the internet, after the first 100 of a month, which are free.
+/// A GiB sent to the internet, after the first 100 of a month, which are free: the meter
+/// 9995d93a-7d35-4d3f-9c69-7a7fea447ef4 of North America and Europe. Azure's retail prices,
+/// 2026-07-16.
 const SENT_GIB: Usd = Usd::from_micros(87_000);
 
 pub(super) fn plan(request: &ProvisionRequest) -> Result<Plan, PlanError> {
@@ -63,8 +69,8 @@ pub(super) fn plan(request: &ProvisionRequest) -> Result<Plan, PlanError> {
         disk_gib_month: DISK_GIB_MONTH,
         public_ip_hour: PUBLIC_IP_HOUR,
         sent_gib: SENT_GIB,
-        as_of: date(2025, 6, 1),
-        source: "price pages of managed disks (standard SSD), IP addresses and bandwidth, eastus"
+        as_of: date(2026, 7, 16),
+        source: "Azure's retail prices of E4 LRS disks, standard IPv4 addresses and bandwidth"
             .to_owned(),
     };
     VmPlan {

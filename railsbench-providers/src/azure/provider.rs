@@ -6,9 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use railsbench_core::id::{MachineId, ProviderName};
 use railsbench_core::provider::{
-    Deployment, Expectations, Journal, MachineState, MachineStatus, Plan, PlanError, Preflight,
-    Price, Provider, ProviderError, ProvisionRequest, RenderError, Resource, Scope, Shape,
-    ShapeError, Teardown, UserData, UserDataVars,
+    Deployment, Expectations, InstanceFacts, Journal, MachineState, MachineStatus, Plan, PlanError,
+    Preflight, Price, Provider, ProviderError, ProvisionRequest, RenderError, Resource, Scope,
+    Setup, Shape, ShapeError, Teardown, UserData, UserDataVars,
 };
 use reqwest::Method;
 
@@ -19,7 +19,8 @@ use super::naming::provider_name;
 use super::plan::EXPECTATIONS;
 use super::removal::Tenants;
 use super::settings::Settings;
-use super::{checks, console, inventory, naming, plan, provision, removal, user_data};
+use super::setup::Surroundings;
+use super::{checks, console, inventory, naming, plan, provision, removal, setup, user_data};
 use crate::rest::RetryPolicy;
 
 /// Microsoft Azure. It asks for credentials when it makes its first call, not before.
@@ -94,6 +95,15 @@ impl Provider for AzureProvider {
         catalog().instance_types()
     }
 
+    fn look_up(&self, instance_type: &str) -> Result<InstanceFacts, ShapeError> {
+        let shape = self.shape(instance_type)?;
+        Ok(catalog().facts(instance_type, shape))
+    }
+
+    async fn setup(&self) -> Setup {
+        setup::setup(&self.settings, &Surroundings::real())
+    }
+
     fn render_user_data(&self, vars: &UserDataVars) -> Result<UserData, RenderError> {
         user_data::render(vars)
     }
@@ -131,6 +141,10 @@ impl Provider for AzureProvider {
             });
         }
         futures::future::try_join_all(looks).await
+    }
+
+    async fn regions(&self) -> Result<Vec<String>, ProviderError> {
+        checks::regions(self.arm()?).await
     }
 
     async fn list(&self, scope: &Scope) -> Result<Vec<Resource>, ProviderError> {

@@ -22,9 +22,7 @@ use super::dialect::{Trouble, refused};
 use super::inventory::{GROUP, read_tags};
 use super::machine::{Group, MachineIds, state};
 use super::naming::{DEFAULT_REGION, group_name, provider_name};
-use super::removal::{
-    Tenant, Tenants, is_bare, remove_group, remove_machine, remove_unplaced, sweep,
-};
+use super::removal::{Tenant, Tenants, is_bare, remove_group, remove_machine, remove_unplaced};
 use super::sku::Sku;
 use crate::vm::Tags;
 
@@ -39,7 +37,6 @@ pub(super) async fn run(
     journal: Arc<dyn Journal>,
 ) -> Result<Deployment, ProviderError> {
     let now = Timestamp::now();
-    sweep(arm, now).await;
     let region = plan.machines.first().and_then(|machine| machine.region.as_deref());
     let region = region.unwrap_or(DEFAULT_REGION);
     let group = Group::new(&arm.subscription_path(), &group_name(&plan.run_id, region));

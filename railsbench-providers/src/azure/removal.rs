@@ -1,10 +1,9 @@
-//! Removing: a run's groups as a whole, what one provision has made, and what is over.
+//! Removing: groups as a whole, and what one provision has made.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use futures::{StreamExt, stream};
-use jiff::Timestamp;
 use railsbench_core::provider::{ProviderError, Resource, Scope, Teardown};
 use reqwest::Method;
 use tokio::time::Instant;
@@ -166,26 +165,6 @@ pub(super) async fn is_bare(arm: &Arm, group: &Group) -> Result<bool, ProviderEr
                 .any(|network| kind.eq_ignore_ascii_case(network))
         })
     }))
-}
-
-/// Begins to remove the groups whose time is over. They are no part of what was asked for, so
-/// that this fails is said and no error.
-pub(super) async fn sweep(arm: &Arm, now: Timestamp) {
-    let groups = match inventory::groups(arm, &Scope::all()).await {
-        Ok(groups) => groups,
-        Err(error) => {
-            tracing::warn!(%error, "groups that are over cannot be looked for");
-            return;
-        }
-    };
-    for group in groups.iter().filter(|group| group.expires_at.is_some_and(|at| at < now)) {
-        let action = "removing a resource group that is over";
-        match group_call(arm, action, &group.id).send().await {
-            Ok(_) => tracing::info!(group = %group.id, "it is over and is being removed"),
-            Err(error) if error.status() == Some(404) => {}
-            Err(error) => tracing::warn!(group = %group.id, %error, "it is over and stays"),
-        }
-    }
 }
 
 /// How many provisions of this process are at work in each group. Only the last one may take a

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use railsbench_core::id::RunId;
 use railsbench_core::provider::{
-    Deployment, Journal, JournalEntry, JournalError, JournalStep, MachineState, Plan, Provider,
-    ProviderError, Resource, Scope,
+    Deployment, Due, Journal, JournalEntry, JournalError, JournalStep, MachineState, Plan,
+    Provider, ProviderError, Resource, Scope,
 };
 use secrecy::ExposeSecret;
 
@@ -54,6 +55,7 @@ impl Suite<'_> {
         let deployment = self.provision().await?;
         self.runs(&deployment).await?;
         self.is_listed().await?;
+        self.is_kept_while_needed(&deployment).await?;
         self.is_idempotent(&deployment).await?;
         self.shows_no_secret(&deployment).await?;
         self.is_removed(&deployment).await
@@ -144,6 +146,23 @@ impl Suite<'_> {
         let other = rule.value(RunId::new(format!("{name}-not")))?;
         let others = rule.value(self.provider.list(&Scope::run(other)).await)?;
         rule.holds(others.is_empty(), || format!("another run has {others:?}"))
+    }
+
+    /// A sweep of what is over must not take what is at work.
+    async fn is_kept_while_needed(&self, deployment: &Deployment) -> Result<(), Violation> {
+        let rule = self.rule("what is neither expired nor old is left by who asks for such");
+        for due in [Due::ExpiredBy(Timestamp::now()), Due::MadeBefore(Timestamp::UNIX_EPOCH)] {
+            let scope = Scope { due, ..self.scope() };
+            let listed = rule.value(self.provider.list(&scope).await)?;
+            rule.holds(listed.is_empty(), || format!("{due:?} lists {listed:?}"))?;
+            let removed = rule.value(self.provider.teardown(&scope).await)?.removed;
+            rule.holds(removed.is_empty(), || format!("{due:?} removed {removed:?}"))?;
+        }
+        let left = rule.value(self.provider.list(&self.scope()).await)?;
+        rule.holds(!left.is_empty(), || "it says that it removed nothing, and did".to_owned())?;
+        let says_when = |resource: &Resource| resource.expires_at.is_some();
+        rule.holds(left.iter().any(says_when), || format!("nothing of {left:?} expires"))?;
+        self.runs(deployment).await
     }
 
     async fn is_idempotent(&self, deployment: &Deployment) -> Result<(), Violation> {

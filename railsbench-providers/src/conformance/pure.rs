@@ -1,7 +1,8 @@
 //! The rules that need no cloud: shapes, plans, user data.
 
 use railsbench_core::provider::{
-    Direction, Plan, PlanError, Provider, RenderError, ShapeError, UserDataVars,
+    Direction, InstanceFacts, Plan, PlanError, Provider, RenderError, ShapeError, ShapeSource,
+    UserDataVars,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -32,9 +33,15 @@ fn shapes(provider: &dyn Provider, subject: &Subject) -> Result<(), Violation> {
     let rule = Rule::of(provider, "the catalog and the naming grammar agree");
     let listed = provider.instance_types();
     rule.holds(!listed.is_empty(), || "no instance type is listed".to_owned())?;
-    for (name, expected, _) in listed {
-        let shape = rule.value(provider.shape(&name))?;
-        rule.holds(shape == expected, || format!("{name} is {shape:?}, listed as {expected:?}"))?;
+    for (name, expected, _) in &listed {
+        let shape = rule.value(provider.shape(name))?;
+        rule.holds(shape == *expected, || format!("{name} is {shape:?}, listed as {expected:?}"))?;
+    }
+    let rule = Rule::of(provider, "what is listed can be looked up as it is listed");
+    for (name, shape, price) in listed {
+        let expected = InstanceFacts { shape, price, source: ShapeSource::Catalog };
+        let facts = rule.value(provider.look_up(&name))?;
+        rule.holds(facts == expected, || format!("{name} is {facts:?}, listed as {expected:?}"))?;
     }
     Ok(())
 }
@@ -42,6 +49,8 @@ fn shapes(provider: &dyn Provider, subject: &Subject) -> Result<(), Violation> {
 fn unknown_types(provider: &dyn Provider, subject: &Subject) -> Result<(), Violation> {
     let rule = Rule::of(provider, "an unknown instance type is refused and the nearest named");
     let (misspelt, meant) = &subject.misspelt;
+    let looked_up = provider.look_up(misspelt).map(|facts| facts.shape);
+    rule.holds(looked_up == provider.shape(misspelt), || format!("looking up: {looked_up:?}"))?;
     match provider.shape(misspelt) {
         Err(ShapeError::Unknown { provider: named, name, nearest }) => {
             rule.holds(&named == provider.name(), || format!("it calls itself {named}"))?;

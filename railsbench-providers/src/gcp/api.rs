@@ -1,6 +1,6 @@
 //! The calls to the Compute Engine API.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use railsbench_core::id::RunId;
@@ -103,6 +103,14 @@ impl Compute {
             .collect();
         zones.sort();
         Ok(zones)
+    }
+
+    /// The regions, in the order of their names. They are those of the zones, so that one
+    /// permission is enough for both.
+    pub(super) async fn regions(&self) -> Result<Vec<String>, ProviderError> {
+        let found: Vec<Zone> = self.pages("listing zones", &["zones"], None).await?;
+        let regions = found.iter().map(|zone| last_part(&zone.region).to_owned());
+        Ok(regions.collect::<BTreeSet<String>>().into_iter().collect())
     }
 
     /// What a zone has of a machine type.

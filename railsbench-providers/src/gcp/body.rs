@@ -136,6 +136,7 @@ mod tests {
     fn tags(plan: &Plan) -> Tags {
         Tags {
             run_id: Some(plan.run_id.clone()),
+            created_at: Some("2026-11-24T06:00:00Z".parse().unwrap()),
             expires_at: Some("2026-11-24T10:00:00Z".parse().unwrap()),
             owner: Some("ada".to_owned()),
         }

@@ -16,6 +16,10 @@ use crate::rest::TokenSource;
 /// What the tokens are for; what the account may do with them is for its roles to say.
 const SCOPE: &str = "https://www.googleapis.com/auth/compute";
 
+/// What helps where there are none.
+pub(super) const FIX: &str = "run `gcloud auth application-default login`, or set \
+                              GOOGLE_APPLICATION_CREDENTIALS to a credentials file";
+
 /// The Application Default Credentials, read when the first token is needed.
 #[derive(Default)]
 pub(super) struct DefaultCredentials(Mutex<Option<AccessTokenCredentials>>);
@@ -54,11 +58,5 @@ fn unusable(error: &dyn std::error::Error) -> ProviderError {
         problem = format!("{problem}: {inner}");
         cause = inner.source();
     }
-    ProviderError::Credentials {
-        provider: provider_name(),
-        problem,
-        fix: "run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS \
-              to a credentials file"
-            .to_owned(),
-    }
+    ProviderError::Credentials { provider: provider_name(), problem, fix: FIX.to_owned() }
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use futures::future::join_all;
-use railsbench_core::id::RunId;
 use railsbench_core::money::Usd;
 use railsbench_core::provider::{ProviderError, Resource, Scope, Teardown};
 use tokio::time::Instant;
@@ -12,16 +11,13 @@ use super::api::{Compute, Place, region_of_url};
 use super::catalog::catalog;
 use super::ledger::INSTANCE;
 use super::naming::provider_name;
-use super::plan::{DISK_GIB, DISK_GIB_MONTH, FIREWALL};
+use super::plan::{DISK_GIB, DISK_GIB_MONTH, FIREWALL, PUBLIC_IP_HOUR};
 use super::tags;
 use super::wire::{Disk, Firewall, Instance, last_part};
-use crate::vm::Tags;
+use crate::vm::{Tags, hour_of_month};
 
 /// The kind of a disk in lists.
 const DISK: &str = "disk";
-
-/// Hours in a month, as Google counts them.
-const HOURS_A_MONTH: u64 = 730;
 
 /// How often in a row nothing must be listed: a list may lag behind what was made a moment ago.
 const EMPTY_LOOKS: u32 = 2;
@@ -34,7 +30,7 @@ pub(super) async fn list(compute: &Compute, scope: &Scope) -> Result<Vec<Resourc
     let instances = instances?.into_iter().filter_map(|found| instance(&found));
     let disks = disks?.into_iter().filter_map(|found| disk(&found));
     let firewalls = firewalls?.into_iter().filter_map(|found| firewall(&found));
-    Ok(instances.chain(disks).chain(firewalls).filter(|found| is_in(scope, found)).collect())
+    Ok(scope.select(instances.chain(disks).chain(firewalls).collect()))
 }
 
 /// Removes everything in scope and then proves it: lists again until twice in a row nothing is
@@ -89,17 +85,12 @@ async fn remove(compute: &Compute, found: &[Resource]) -> Result<(), ProviderErr
     Ok(())
 }
 
-fn is_in(scope: &Scope, resource: &Resource) -> bool {
-    let of_run = |run: &RunId| resource.run_id.as_ref() == Some(run);
-    let in_region = resource.region.as_ref().is_none_or(|region| scope.regions.contains(region));
-    scope.run.as_ref().is_none_or(of_run) && (scope.regions.is_empty() || in_region)
-}
-
 fn instance(found: &Instance) -> Option<Resource> {
     let (tags, _) = tags::read(&found.description)?;
-    let disk = disk_hour(u64::from(DISK_GIB));
+    let disk = disk_hour(DISK_GIB);
     let per_hour = if found.is_alive() {
-        catalog().price(last_part(&found.machine_type)).map(|price| price.per_hour + disk)
+        let machine = catalog().price(last_part(&found.machine_type));
+        machine.map(|price| price.per_hour + disk + PUBLIC_IP_HOUR)
     } else {
         Some(disk)
     };
@@ -112,8 +103,8 @@ fn disk(found: &Disk) -> Option<Resource> {
     Some(in_zone(DISK, &found.name, &found.zone, tags, per_hour))
 }
 
-fn disk_hour(gib: u64) -> Usd {
-    Usd::from_micros(DISK_GIB_MONTH.micros().saturating_mul(gib).div_ceil(HOURS_A_MONTH))
+fn disk_hour(gib: u32) -> Usd {
+    hour_of_month(DISK_GIB_MONTH.times(gib))
 }
 
 fn in_zone(kind: &str, name: &str, zone: &str, tags: Tags, per_hour: Option<Usd>) -> Resource {
@@ -124,6 +115,7 @@ fn in_zone(kind: &str, name: &str, zone: &str, tags: Tags, per_hour: Option<Usd>
         name: name.to_owned(),
         run_id: tags.run_id,
         region: Some(region_of_url(zone)),
+        created_at: tags.created_at,
         expires_at: tags.expires_at,
         per_hour,
     }
@@ -138,6 +130,7 @@ fn firewall(found: &Firewall) -> Option<Resource> {
         name: found.name.clone(),
         run_id: tags.run_id,
         region,
+        created_at: tags.created_at,
         expires_at: tags.expires_at,
         per_hour: None,
     })

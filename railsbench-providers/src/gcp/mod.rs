@@ -24,6 +24,7 @@ mod plan;
 mod provider;
 mod provision;
 mod settings;
+mod setup;
 mod tags;
 mod user_data;
 mod wire;

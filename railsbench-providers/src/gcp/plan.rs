@@ -24,12 +24,14 @@ pub(super) const FIREWALL: &str = "firewall rule";
 pub(super) const LONGEST_NAME: usize = 63;
 
 /// Google charges by the second, for a minute at least.
-/// Source: <https://cloud.google.com/compute/vm-instance-pricing>, 2026-07.
+/// Source: <https://cloud.google.com/compute/vm-instance-pricing>, 2026-07. The boot is an
+/// estimate for Debian's image, Docker, the Ruby image and the gems.
 pub(super) const EXPECTATIONS: Expectations = Expectations {
     boot: Duration::from_mins(2),
     lease: Duration::from_mins(3),
     billing_minimum: Duration::from_mins(1),
     billing_increment: Duration::from_secs(1),
+    charged_when_ended: false,
     max_lifetime: Some(Duration::from_hours(120 * 24)),
 };
 
@@ -38,7 +40,7 @@ pub(super) const EXPECTATIONS: Expectations = Expectations {
 pub(super) const DISK_GIB_MONTH: Usd = Usd::from_micros(100_000);
 
 /// An external IPv4 address in use, for an hour.
-const PUBLIC_IP_HOUR: Usd = Usd::from_micros(5_000);
+pub(super) const PUBLIC_IP_HOUR: Usd = Usd::from_micros(5_000);
 
 /// A GiB sent to the internet by the premium tier, the first TiB of a month.
 const SENT_GIB: Usd = Usd::from_micros(120_000);
@@ -73,6 +75,12 @@ pub(super) fn plan(request: &ProvisionRequest) -> Result<Plan, PlanError> {
         kind: "disk".to_owned(),
         name: format!("{DISK_GIB} GiB {} for each machine", disk_type(name)),
         detail: "boots Debian 12; goes when its machine goes".to_owned(),
+    });
+    resources.push(PlannedResource {
+        kind: "external address".to_owned(),
+        name: "of each machine".to_owned(),
+        detail: "to reach the orchestrator from; nothing comes in, and Google takes it back"
+            .to_owned(),
     });
     VmPlan {
         provider: &provider,
@@ -188,6 +196,7 @@ pub(super) mod tests {
                 runner: None,
                 runners: runners.to_vec(),
                 runner_image: None,
+                ca_certificate: None,
             },
         }
     }

@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use futures::future::join_all;
 use railsbench_core::id::{MachineId, ProviderName};
 use railsbench_core::provider::{
-    Deployment, Expectations, Journal, MachineState, MachineStatus, Plan, PlanError, Preflight,
-    Price, Provider, ProviderError, ProvisionRequest, RenderError, Resource, Scope, Shape,
-    ShapeError, Teardown, UserData, UserDataVars,
+    Deployment, Expectations, InstanceFacts, Journal, MachineState, MachineStatus, Plan, PlanError,
+    Preflight, Price, Provider, ProviderError, ProvisionRequest, RenderError, Resource, Scope,
+    Setup, Shape, ShapeError, Teardown, UserData, UserDataVars,
 };
 
 use super::api::{Compute, Patience, Place};
@@ -20,7 +20,8 @@ use super::naming::provider_name;
 use super::plan::EXPECTATIONS;
 use super::provision::Provision;
 use super::settings::Settings;
-use super::{checks, inventory, naming, plan, user_data};
+use super::setup::Surroundings;
+use super::{checks, inventory, naming, plan, setup, user_data};
 use crate::rest::{RestClient, RetryPolicy, TokenSource};
 
 /// How long Google may take for an instance or a deletion, and how often that is looked at.
@@ -115,6 +116,15 @@ impl Provider for GcpProvider {
         catalog().instance_types()
     }
 
+    fn look_up(&self, instance_type: &str) -> Result<InstanceFacts, ShapeError> {
+        let shape = self.shape(instance_type)?;
+        Ok(catalog().facts(instance_type, shape))
+    }
+
+    async fn setup(&self) -> Setup {
+        setup::setup(&self.settings, self.tokens.is_some(), Surroundings::real())
+    }
+
     fn render_user_data(&self, vars: &UserDataVars) -> Result<UserData, RenderError> {
         user_data::render(vars)
     }
@@ -149,6 +159,10 @@ impl Provider for GcpProvider {
             Ok(MachineStatus { id: machine.id.clone(), state })
         });
         join_all(looks).await.into_iter().collect()
+    }
+
+    async fn regions(&self) -> Result<Vec<String>, ProviderError> {
+        self.compute()?.regions().await
     }
 
     async fn list(&self, scope: &Scope) -> Result<Vec<Resource>, ProviderError> {

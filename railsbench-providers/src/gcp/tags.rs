@@ -107,7 +107,8 @@ mod tests {
             run in "[A-Za-z0-9][A-Za-z0-9._-]{0,63}", owner in "[a-z0-9_-]{0,60}",
         ) {
             let run_id = RunId::new(run).unwrap();
-            let tags = Tags { run_id: Some(run_id), expires_at: None, owner: Some(owner) };
+            let tags =
+                Tags { run_id: Some(run_id), created_at: None, expires_at: None, owner: Some(owner) };
             for value in labels(&tags).values() {
                 let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
                 proptest::prop_assert!(value.len() <= 63 && value.chars().all(fits), "{}", value);

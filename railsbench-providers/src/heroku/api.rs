@@ -8,10 +8,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use railsbench_core::provider::ProviderError;
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::naming::{DynoKey, provider_name};
@@ -43,6 +45,7 @@ pub(super) struct Api {
 pub(super) struct App {
     pub(super) name: String,
     pub(super) region: Option<Named>,
+    pub(super) created_at: Option<Timestamp>,
 }
 
 /// What is known of a thing by its name.
@@ -152,6 +155,11 @@ impl Api {
         present(call.send().await).map(|answer| answer.map(|answer| answer.body))
     }
 
+    /// The regions that apps can be in, those of private spaces too.
+    pub(super) async fn regions(&self) -> Result<Vec<Named>, ProviderError> {
+        self.pages("listing the regions", &["regions"]).await
+    }
+
     pub(super) async fn app(&self, app: &str) -> Result<Option<App>, RestError> {
         present(self.rest.get(format!("looking up the app {app}"), &["apps", app]).send_for().await)
     }
@@ -188,9 +196,11 @@ impl Api {
 
     /// All apps that the account may see, and those of the team.
     pub(super) async fn apps(&self, team: Option<&str>) -> Result<Vec<App>, ProviderError> {
-        let mut apps = self.pages("listing the apps", &["apps"]).await?;
+        let mut apps: Vec<App> = self.pages("listing the apps", &["apps"]).await?;
         if let Some(team) = team {
-            for app in self.pages("listing the apps of the team", &["teams", team, "apps"]).await? {
+            let path = ["teams", team, "apps"];
+            let of_team: Vec<App> = self.pages("listing the apps of the team", &path).await?;
+            for app in of_team {
                 if !apps.contains(&app) {
                     apps.push(app);
                 }
@@ -199,24 +209,28 @@ impl Api {
         Ok(apps)
     }
 
-    /// All pages of a list of apps: each names the range of the next.
-    async fn pages(&self, action: &str, path: &[&str]) -> Result<Vec<App>, ProviderError> {
-        let mut apps = Vec::new();
+    /// All pages of a list: each names the range of the next.
+    async fn pages<T: DeserializeOwned>(
+        &self,
+        action: &str,
+        path: &[&str],
+    ) -> Result<Vec<T>, ProviderError> {
+        let mut items = Vec::new();
         let mut range = Some("name ..; max=1000".to_owned());
         while let Some(wanted) = range {
             let answer = self.rest.get(action, path).header("range", &wanted).send().await?;
             let next = answer.header("next-range").map(str::to_owned);
             // The same range again would never end.
             range = next.filter(|next| answer.status == 206 && *next != wanted);
-            let page: Vec<App> =
+            let page: Vec<T> =
                 serde_json::from_value(answer.body).map_err(|error| ProviderError::Call {
                     provider: provider_name(),
                     action: action.to_owned(),
                     detail: format!("the answer is not understood: {error}"),
                 })?;
-            apps.extend(page);
+            items.extend(page);
         }
-        Ok(apps)
+        Ok(items)
     }
 
     /// The config vars of an app; absent if there is no such app.

@@ -25,20 +25,16 @@ impl Inventory<'_> {
                 Some(names) => names.contains(&app.name),
                 None => app.name.starts_with(APP_PREFIX),
             };
-            let region = app.region.as_ref().map(|region| region.name.clone());
-            let there = scope.regions.is_empty()
-                || region.as_ref().is_none_or(|region| scope.regions.contains(region));
-            if named_so && there {
-                found.extend(self.resource(app, region, scope.run.as_ref()).await?);
+            if named_so {
+                found.extend(self.resource(app, scope.run.as_ref()).await?);
             }
         }
-        Ok(found)
+        Ok(scope.select(found))
     }
 
     async fn resource(
         &self,
         app: App,
-        region: Option<String>,
         run: Option<&RunId>,
     ) -> Result<Option<Resource>, ProviderError> {
         let vars = match self.api.config_vars(&app.name).await {
@@ -59,6 +55,7 @@ impl Inventory<'_> {
             Owner::Run(_) | Owner::Other => return Ok(None),
         };
         let Some(formation) = self.api.formation(&app.name).await? else { return Ok(None) };
+        let tags = tags::read(&vars);
         let per_hour: Usd = formation
             .iter()
             .filter_map(|found| Some(CATALOG.price(&found.size)?.per_hour.times(found.quantity)))
@@ -69,8 +66,9 @@ impl Inventory<'_> {
             id: app.name.clone(),
             name: app.name,
             run_id,
-            region,
-            expires_at: tags::read(&vars).and_then(|tags| tags.expires_at),
+            region: app.region.map(|region| region.name),
+            created_at: tags.as_ref().and_then(|tags| tags.created_at).or(app.created_at),
+            expires_at: tags.and_then(|tags| tags.expires_at),
             per_hour: Some(per_hour),
         }))
     }

@@ -22,6 +22,7 @@ mod plan;
 mod provider;
 mod release;
 mod settings;
+mod setup;
 mod tags;
 mod transfer;
 mod turns;

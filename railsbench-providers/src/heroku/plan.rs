@@ -5,8 +5,8 @@ use std::time::Duration;
 use railsbench_core::config::RubyVersion;
 use railsbench_core::money::Usd;
 use railsbench_core::provider::{
-    Arch, CostRange, Expectations, Plan, PlanError, PlannedMachine, PlannedResource,
-    ProvisionRequest, Role, RunnerFile, UserDataVars,
+    Arch, CostItem, CostRange, Expectations, Plan, PlanError, PlannedMachine, PlannedResource,
+    ProvisionRequest, Rate, Role, RunnerFile, UserDataVars,
 };
 
 use super::catalog::CATALOG;
@@ -27,6 +27,7 @@ pub(super) const EXPECTATIONS: Expectations = Expectations {
     lease: Duration::from_mins(5),
     billing_minimum: Duration::from_secs(1),
     billing_increment: Duration::from_secs(1),
+    charged_when_ended: false,
     max_lifetime: Some(Duration::from_hours(24)),
 };
 
@@ -208,14 +209,18 @@ fn cost(request: &ProvisionRequest, size: &str, settings: &Settings) -> CostRang
     let likely = request.expected_work.saturating_add(Duration::from_secs(30));
     let low = charged(request.expected_work.mul_f64(0.7));
     let likely = charged(likely);
-    CostRange {
+    let dynos = CostItem {
+        what: format!("dyno ({size})"),
+        count: request.count,
+        rate: Rate::PerHour(price.per_hour),
         low,
         likely,
         high: charged(request.max_lifetime.saturating_add(EXPECTATIONS.boot)).max(likely),
-        as_of: Some(price.as_of),
+        as_of: price.as_of,
         source: price.source,
-        unpriced: settings.space.iter().map(|space| format!("the private space {space}")).collect(),
-    }
+    };
+    let space = settings.space.iter().map(|space| format!("the private space {space}"));
+    CostRange::of(vec![dynos], space.collect())
 }
 
 fn unsupported(problem: impl Into<String>, fix: &str) -> PlanError {

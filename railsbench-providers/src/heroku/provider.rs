@@ -7,9 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use railsbench_core::id::{MachineId, ProviderName};
 use railsbench_core::provider::{
-    Deployment, Expectations, Journal, MachineState, MachineStatus, Plan, PlanError, Preflight,
-    Price, Provider, ProviderError, ProvisionRequest, RenderError, Resource, Scope, Shape,
-    ShapeError, Teardown, UserData, UserDataVars,
+    Deployment, Expectations, InstanceFacts, Journal, MachineState, MachineStatus, Plan, PlanError,
+    Preflight, Price, Provider, ProviderError, ProvisionRequest, RenderError, Resource, Scope,
+    Setup, Shape, ShapeError, Teardown, UserData, UserDataVars,
 };
 
 use super::api::Api;
@@ -22,7 +22,7 @@ use super::settings::Settings;
 use super::turns::Turns;
 use super::user_data::API_KEY;
 use super::watch::Watch;
-use super::{checks, naming, plan, user_data};
+use super::{checks, naming, plan, setup, user_data};
 use crate::rest::RetryPolicy;
 
 /// How long and how often to look until what was deleted is no longer listed.
@@ -123,6 +123,15 @@ impl Provider for HerokuProvider {
         CATALOG.instance_types()
     }
 
+    fn look_up(&self, instance_type: &str) -> Result<InstanceFacts, ShapeError> {
+        let shape = self.shape(instance_type)?;
+        Ok(CATALOG.facts(instance_type, shape))
+    }
+
+    async fn setup(&self) -> Setup {
+        setup::setup(&self.settings).await
+    }
+
     fn render_user_data(&self, vars: &UserDataVars) -> Result<UserData, RenderError> {
         user_data::render(vars)
     }
@@ -186,6 +195,11 @@ impl Provider for HerokuProvider {
             .collect())
     }
 
+    async fn regions(&self) -> Result<Vec<String>, ProviderError> {
+        let regions = self.api()?.regions().await?;
+        Ok(regions.into_iter().map(|region| region.name).collect())
+    }
+
     async fn list(&self, scope: &Scope) -> Result<Vec<Resource>, ProviderError> {
         self.inventory()?.list(scope).await
     }
@@ -194,9 +208,11 @@ impl Provider for HerokuProvider {
         let inventory = self.inventory()?;
         let removed = inventory.list(scope).await?;
         let mut failure = None;
+        let mut refused = HashSet::new();
         for app in &removed {
             self.watch.forget(&app.id);
             if let Err(error) = inventory.api.delete_app(&app.id).await {
+                refused.insert(&app.id);
                 failure = failure.or(Some(error));
             }
         }
@@ -206,7 +222,9 @@ impl Provider for HerokuProvider {
             if left.is_empty() {
                 return Ok(Teardown { removed });
             }
-            if !waiting.next_look().await {
+            // What may not be deleted does not go with time.
+            let hopeless = left.iter().all(|app| refused.contains(&app.id));
+            if hopeless || !waiting.next_look().await {
                 return Err(failure.map_or_else(
                     || ProviderError::LeftBehind { provider: self.name.clone(), resources: left },
                     ProviderError::from,

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::api::ConfigVars;
 use super::naming::{provider_name, size};
 use super::release::Release;
-use crate::templates::ENVIRONMENT;
+use crate::templates::{CA, ENVIRONMENT};
 
 /// Heroku takes no more config vars than this, names and values together
 /// (devcenter.heroku.com/articles/config-vars, "Limits").
@@ -23,8 +23,11 @@ const CONFIG_VARS_LIMIT: usize = 64 * 1024;
 /// The config var with the run token.
 pub(super) const API_KEY: &str = "API_KEY";
 
+/// The config var with the certificate of the orchestrator's own CA.
+const RAILSBENCH_CA: &str = "RAILSBENCH_CA";
+
 static TEMPLATES: LazyLock<ScriptTemplates> = LazyLock::new(|| {
-    ScriptTemplates::new(&[ENVIRONMENT, ("script", include_str!("user_data.sh.hbs"))])
+    ScriptTemplates::new(&[ENVIRONMENT, CA, ("script", include_str!("user_data.sh.hbs"))])
         .expect("these texts are compiled in, and a test renders them")
 });
 
@@ -63,6 +66,11 @@ pub(super) fn config_vars(vars: &UserDataVars) -> ConfigVars {
     .map(|(name, value)| (name.to_owned(), SecretString::from(value)))
     .into();
     config_vars.insert(API_KEY.to_owned(), vars.api_key.clone());
+    config_vars.extend(
+        vars.ca_certificate
+            .as_ref()
+            .map(|ca| (RAILSBENCH_CA.to_owned(), SecretString::from(ca.as_pem().trim_end()))),
+    );
     config_vars.extend(spelling(vars).map(|(name, value)| (name, SecretString::from(value))));
     config_vars
 }
@@ -108,6 +116,7 @@ pub(super) mod tests {
                 sha256: "0123456789abcdef".repeat(4),
             }],
             runner_image: None,
+            ca_certificate: None,
         }
     }
 
@@ -145,7 +154,8 @@ pub(super) mod tests {
     /// What the script shows is what Heroku is given: the same config vars, the same files.
     #[test]
     fn the_script_does_what_the_calls_do() {
-        let vars = vars("Standard-1X", Some(version("3.3.0")));
+        let ca_certificate = Some(testing::ca_certificate());
+        let vars = UserDataVars { ca_certificate, ..vars("Standard-1X", Some(version("3.3.0"))) };
         let folder = tempfile::tempdir().unwrap();
         let names = config_vars(&vars);
         let print: Vec<String> =

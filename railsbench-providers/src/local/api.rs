@@ -5,7 +5,7 @@
 //! overwrite its environment when it changes its title, so what descends from such a process, or
 //! is in a process group of the machine, belongs to it too.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
@@ -33,6 +33,7 @@ pub(super) enum Selection {
     All,
     Run(RunId),
     Machine(MachineKey),
+    Machines(BTreeSet<MachineKey>),
 }
 
 impl Selection {
@@ -45,6 +46,7 @@ impl Selection {
             Self::All => true,
             Self::Run(run_id) => key.run_id == *run_id,
             Self::Machine(wanted) => key == wanted,
+            Self::Machines(wanted) => wanted.contains(key),
         }
     }
 }
@@ -81,6 +83,9 @@ impl Process {
             name: self.name.clone(),
             run_id: Some(self.tag.key.run_id.clone()),
             region: None,
+            created_at: i64::try_from(self.started)
+                .ok()
+                .and_then(|seconds| Timestamp::from_second(seconds).ok()),
             expires_at: self.tag.expires_at,
             per_hour: None,
         }

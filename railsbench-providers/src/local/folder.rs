@@ -8,6 +8,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use railsbench_core::id::RunId;
 use railsbench_core::provider::UserData;
 
@@ -95,6 +96,11 @@ fn names(folder: &Path) -> io::Result<Vec<String>> {
         names.extend(entry?.file_name().into_string());
     }
     Ok(names)
+}
+
+/// When the machine was made, if that can be told.
+pub(super) fn made_at(folder: &Path) -> Option<Timestamp> {
+    std::fs::metadata(folder.join(SCRIPT)).ok()?.modified().ok()?.try_into().ok()
 }
 
 /// Whether the runner was started.

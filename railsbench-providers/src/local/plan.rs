@@ -136,6 +136,7 @@ mod tests {
                 runner: Some("/runner".to_owned()),
                 runners: Vec::new(),
                 runner_image: None,
+                ca_certificate: None,
             },
         }
     }

@@ -11,9 +11,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use railsbench_core::id::{MachineId, ProviderName};
 use railsbench_core::provider::{
-    Deployment, Expectations, Journal, JournalEntry, JournalStep, Machine, MachineState,
+    Deployment, Due, Expectations, Journal, JournalEntry, JournalStep, Machine, MachineState,
     MachineStatus, Plan, PlanError, PlannedMachine, Preflight, Price, Provider, ProviderError,
-    ProvisionRequest, RenderError, Resource, Scope, Shape, ShapeError, Teardown, UserData,
+    ProvisionRequest, RenderError, Resource, Scope, Setup, Shape, ShapeError, Teardown, UserData,
     UserDataVars,
 };
 
@@ -28,6 +28,7 @@ pub(super) const EXPECTATIONS: Expectations = Expectations {
     lease: Duration::from_secs(150),
     billing_minimum: Duration::ZERO,
     billing_increment: Duration::ZERO,
+    charged_when_ended: false,
     max_lifetime: None,
 };
 
@@ -188,14 +189,24 @@ impl LocalProvider {
             name: key.name.clone(),
             run_id: Some(key.run_id.clone()),
             region: None,
+            created_at: folder::made_at(&self.folder(key)),
             expires_at: None,
             per_hour: None,
         }
     }
 
-    fn folders(&self, scope: &Scope) -> Result<Vec<MachineKey>, ProviderError> {
-        folder::all(&self.state_dir, scope.run.as_ref())
-            .map_err(|error| call("listing the folders of machines", &error))
+    /// The processes and the folders that a scope means.
+    async fn meant(&self, scope: &Scope) -> Result<(Vec<Process>, Vec<MachineKey>), ProviderError> {
+        let processes = snapshot().await.map_err(|error| call("listing processes", &error))?;
+        let mut processes = processes.of(&Selection::of_run(scope.run.as_ref()));
+        let mut folders = folder::all(&self.state_dir, scope.run.as_ref())
+            .map_err(|error| call("listing the folders of machines", &error))?;
+        let found = processes.iter().map(Process::resource);
+        let found = found.chain(folders.iter().map(|key| self.folder_resource(key)));
+        let meant = scope.select(found.collect());
+        processes.retain(|process| meant.contains(&process.resource()));
+        folders.retain(|key| meant.contains(&self.folder_resource(key)));
+        Ok((processes, folders))
     }
 }
 
@@ -211,6 +222,11 @@ impl Provider for LocalProvider {
 
     fn instance_types(&self) -> Vec<(String, Shape, Option<Price>)> {
         vec![(HOST.to_owned(), self.host, None)]
+    }
+
+    /// This host needs no account and no key.
+    async fn setup(&self) -> Setup {
+        Setup::default()
     }
 
     fn render_user_data(&self, vars: &UserDataVars) -> Result<UserData, RenderError> {
@@ -256,22 +272,30 @@ impl Provider for LocalProvider {
     }
 
     async fn list(&self, scope: &Scope) -> Result<Vec<Resource>, ProviderError> {
-        let processes = snapshot().await.map_err(|error| call("listing processes", &error))?;
-        let selection = Selection::of_run(scope.run.as_ref());
-        let processes = processes.of(&selection).into_iter().map(|process| process.resource());
-        let folders = self.folders(scope)?;
+        let (processes, folders) = self.meant(scope).await?;
+        let processes = processes.iter().map(Process::resource);
         Ok(processes.chain(folders.iter().map(|key| self.folder_resource(key))).collect())
     }
 
     async fn teardown(&self, scope: &Scope) -> Result<Teardown, ProviderError> {
-        let ending = stop(&Selection::of_run(scope.run.as_ref()), self.stop_grace)
+        let selection = match scope.due {
+            // Also what starts from now on.
+            Due::Any => Selection::of_run(scope.run.as_ref()),
+            Due::ExpiredBy(_) | Due::MadeBefore(_) => {
+                let (processes, _) = self.meant(scope).await?;
+                let machines = processes.into_iter().map(|process| process.tag.key);
+                Selection::Machines(machines.collect())
+            }
+        };
+        let ending = stop(&selection, self.stop_grace)
             .await
             .map_err(|error| call("ending machines", &error))?;
         ensure_ended(&ending)?;
         let mut removed: Vec<Resource> = ending.ended.iter().map(Process::resource).collect();
-        for key in self.folders(scope)? {
-            self.remove_folder(&key).await?;
+        let (_, folders) = self.meant(scope).await?;
+        for key in folders {
             removed.push(self.folder_resource(&key));
+            self.remove_folder(&key).await?;
         }
         let left = self.list(scope).await?;
         if left.is_empty() {

@@ -7,7 +7,7 @@ use railsbench_core::provider::{RenderError, ScriptTemplates, UserData, UserData
 use serde_json::json;
 
 use super::folder::{EXIT_STATUS, STARTED};
-use crate::templates::ENVIRONMENT;
+use crate::templates::{CA, ENVIRONMENT};
 
 /// What the script exits with if the host could not be prepared.
 pub(super) const UNPREPARED: i32 = 69;
@@ -24,6 +24,7 @@ pub(super) const KILL_AFTER: Duration = Duration::from_secs(15);
 static TEMPLATES: LazyLock<ScriptTemplates> = LazyLock::new(|| {
     ScriptTemplates::new(&[
         ENVIRONMENT,
+        CA,
         ("ruby", include_str!("ruby.sh.hbs")),
         ("script", include_str!("user_data.sh.hbs")),
     ])
@@ -65,6 +66,7 @@ mod tests {
             runner: Some("/opt/rails bench/railsbench-runner".to_owned()),
             runners: Vec::new(),
             runner_image: None,
+            ca_certificate: None,
         }
     }
 

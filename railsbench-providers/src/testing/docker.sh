@@ -14,6 +14,7 @@ case "$1 ${2:-}" in
           case $2 in
             *:/usr/local/bin/railsbench-runner:ro) runner=${2%%:*} ;;
             *:/work) work=${2%%:*} ;;
+            *:/etc/railsbench-ca.pem:ro) ca=${2%%:*} ;;
           esac
           ;;
       esac
@@ -23,6 +24,9 @@ case "$1 ${2:-}" in
       export "${line?}"
     done <"$env_file"
     export RAILSBENCH_WORKDIR="$work"
+    if [ -n "${RAILSBENCH_CA_FILE:-}" ]; then
+      export RAILSBENCH_CA_FILE="$ca"
+    fi
     (
       cd "$work" || exit
       status=0

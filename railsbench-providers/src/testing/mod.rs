@@ -24,7 +24,7 @@ mod machine;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use railsbench_core::provider::{Direction, Plan, Provider, UserData, UserDataVars};
+use railsbench_core::provider::{CaCertificate, Direction, Plan, Provider, UserData, UserDataVars};
 use secrecy::SecretString;
 
 pub use crate::conformance::{HOSTILE, VARIABLES};
@@ -69,6 +69,40 @@ pub fn assert_no_value_breaks_out(provider: &dyn Provider, vars: &UserDataVars) 
             }
         }
     }
+}
+
+/// A CA certificate as an orchestrator makes it for itself, of no use but to be carried about.
+///
+/// # Panics
+/// Never: a test reads it.
+pub fn ca_certificate() -> CaCertificate {
+    include_str!("ca.pem").parse().expect("it is compiled in, and a test reads it")
+}
+
+/// Where the orchestrator has a CA of its own, its certificate travels with the script, and where
+/// it has none, no other does.
+#[track_caller]
+pub fn assert_carries_ca(provider: &dyn Provider, vars: &UserDataVars) {
+    let render = |ca_certificate| {
+        let vars = UserDataVars { ca_certificate, ..vars.clone() };
+        match provider.render_user_data(&vars) {
+            Ok(data) => data,
+            Err(error) => panic!("{}: no user data: {error}", provider.name()),
+        }
+    };
+    let ca = ca_certificate();
+    let with = render(Some(ca.clone()));
+    assert!(
+        with.expose().contains(ca.as_pem().trim_end()),
+        "{}: the certificate of the orchestrator's own CA is not in the user data",
+        provider.name()
+    );
+    assert_shell_finds_no_fault(&with);
+    assert!(
+        !render(None).expose().contains("-----BEGIN CERTIFICATE"),
+        "{}: a certificate that nobody gave is in the user data",
+        provider.name()
+    );
 }
 
 /// The script is no longer than the cloud takes.
@@ -159,6 +193,7 @@ mod tests {
             runner: None,
             runners: Vec::new(),
             runner_image: None,
+            ca_certificate: None,
         }
     }
 

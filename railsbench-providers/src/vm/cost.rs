@@ -1,13 +1,11 @@
 //! What machines of a VM cloud are expected to cost.
 
-use std::time::Duration;
-
 use jiff::civil::Date;
 use railsbench_core::money::Usd;
-use railsbench_core::provider::{CostRange, Expectations, Price, ProvisionRequest};
+use railsbench_core::provider::{CostItem, CostRange, Expectations, Price, ProvisionRequest, Rate};
 
 /// Hours in a month, as clouds count them for disks: 365 × 24 ÷ 12.
-const HOURS_A_MONTH: u32 = 730;
+const HOURS_A_MONTH: u64 = 730;
 
 /// What a machine sends in MiB, its uploads above all: at least, likely, at most.
 const SENT_MIB: [u64; 3] = [1, 10, 200];
@@ -31,6 +29,11 @@ pub struct VmPrices {
     pub source: String,
 }
 
+/// What something costs for an hour that has a price for a month, rounded up to a millionth.
+pub fn hour_of_month(month: Usd) -> Usd {
+    Usd::from_micros(month.micros().div_ceil(HOURS_A_MONTH))
+}
+
 /// What `request.count` machines cost: at least if boot takes half and the work three quarters
 /// of what is expected, likely if all is as expected, at most if each lives as long as it may.
 pub fn cost(
@@ -41,37 +44,39 @@ pub fn cost(
     let likely = expectations.boot.saturating_add(request.expected_work);
     let least = (expectations.boot / 2).saturating_add(request.expected_work / 4 * 3);
     let most = request.max_lifetime.max(likely);
-    let part = |life: Duration, sent_mib: u64| {
-        let billed = expectations.billed(life);
-        let machine =
-            prices.machine.as_ref().map_or(Usd::ZERO, |price| price.per_hour.per_hour_for(billed));
-        let month = prices.disk_gib_month.times(prices.disk_gib).micros();
-        let disk = Usd::from_micros(month.div_ceil(u64::from(HOURS_A_MONTH))).per_hour_for(billed);
-        let address = prices.public_ip_hour.per_hour_for(billed);
-        let sent = Usd::from_micros((prices.sent_gib.micros() * sent_mib).div_ceil(1024));
-        (machine + disk + address + sent).times(request.count)
+    let item = |what: String, rate: Rate, [low, likely, high]: [Usd; 3]| CostItem {
+        what,
+        count: request.count,
+        rate,
+        low: low.times(request.count),
+        likely: likely.times(request.count),
+        high: high.times(request.count),
+        as_of: prices.as_of,
+        source: prices.source.clone(),
     };
-    let [least_sent, likely_sent, most_sent] = SENT_MIB;
-    let (as_of, source, unpriced) = match &prices.machine {
-        Some(price) => (
-            price.as_of.min(prices.as_of),
-            format!("{}; disk, address, traffic: {}", price.source, prices.source),
-            Vec::new(),
-        ),
-        None => (
-            prices.as_of,
-            format!("disk, address, traffic: {}", prices.source),
-            vec![format!("{} ({})", request.instance_type, request.vars.provider)],
-        ),
+    let hourly = |what: String, rate: Usd| {
+        let lives = [least, likely, most];
+        let costs = lives.map(|life| rate.per_hour_for(expectations.billed(life)));
+        item(what, Rate::PerHour(rate), costs)
     };
-    CostRange {
-        low: part(least, least_sent),
-        likely: part(likely, likely_sent),
-        high: part(most, most_sent),
-        as_of: Some(as_of),
-        source,
-        unpriced,
-    }
+    let machine = prices.machine.as_ref().map(|price| CostItem {
+        as_of: price.as_of,
+        source: price.source.clone(),
+        ..hourly(format!("machine ({})", request.instance_type), price.per_hour)
+    });
+    let unpriced = match &machine {
+        Some(_) => Vec::new(),
+        None => vec![format!("{} ({})", request.instance_type, request.vars.provider)],
+    };
+    let disk = hour_of_month(prices.disk_gib_month.times(prices.disk_gib));
+    let sent =
+        SENT_MIB.map(|mib| Usd::from_micros((prices.sent_gib.micros() * mib).div_ceil(1024)));
+    let beside = [
+        hourly(format!("disk of {} GiB", prices.disk_gib), disk),
+        hourly("public IPv4 address".to_owned(), prices.public_ip_hour),
+        item("traffic".to_owned(), Rate::PerGib(prices.sent_gib), sent),
+    ];
+    CostRange::of(machine.into_iter().chain(beside).collect(), unpriced)
 }
 
 #[cfg(test)]
@@ -95,6 +100,10 @@ mod tests {
         assert_eq!(cost.high, Usd::from_micros(2 * most));
         assert_eq!(cost.as_of, Some(date(2025, 6, 1)), "the older of the two");
         assert!(cost.unpriced.is_empty());
+        let what: Vec<&str> = cost.items.iter().map(|item| item.what.as_str()).collect();
+        let all = ["machine (c7g.medium)", "disk of 20 GiB", "public IPv4 address", "traffic"];
+        assert_eq!(what, all);
+        assert_eq!(cost.per_hour(), Usd::from_micros(2 * hour));
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub(super) const EXPECTATIONS: Expectations = Expectations {
     lease: Duration::from_secs(150),
     billing_minimum: Duration::from_mins(1),
     billing_increment: Duration::from_secs(1),
+    charged_when_ended: false,
     max_lifetime: None,
 };
 
@@ -42,6 +43,7 @@ pub(super) fn vars() -> UserDataVars {
         runner: None,
         runners: vec![RunnerFile { target: RunnerTarget::ArmMusl, sha256: "0a".repeat(32) }],
         runner_image: None,
+        ca_certificate: None,
     }
 }
 

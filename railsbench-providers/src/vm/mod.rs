@@ -12,7 +12,7 @@ mod plan;
 mod script;
 pub mod tags;
 
-pub use cost::{VmPrices, cost};
+pub use cost::{VmPrices, cost, hour_of_month};
 pub use plan::VmPlan;
 pub use script::{StartupScript, image};
 pub use tags::Tags;

@@ -7,7 +7,7 @@ use railsbench_core::provider::{
 };
 use serde_json::json;
 
-use crate::templates::ENVIRONMENT;
+use crate::templates::{CA, ENVIRONMENT};
 
 /// The parts, by the names that templates include them by.
 const PARTS: [(&str, &str); 8] = [
@@ -52,7 +52,7 @@ impl StartupScript {
         template: &str,
         longest: usize,
     ) -> Result<Self, RenderError> {
-        let mut sources = vec![ENVIRONMENT, ("script", template)];
+        let mut sources = vec![ENVIRONMENT, CA, ("script", template)];
         sources.extend(PARTS);
         Ok(Self { templates: ScriptTemplates::new(&sources)?, provider, longest })
     }
@@ -137,6 +137,26 @@ mod tests {
         let version = RubyVersion::Version("3.3.0".to_owned());
         let data = script(16_384).render(&vars(Some(version)), Arch::Aarch64).unwrap();
         insta::assert_snapshot!(data.redacted());
+    }
+
+    /// With a CA of the orchestrator's own, the script differs by what is needed to trust that
+    /// one alone.
+    #[test]
+    fn an_own_ca_is_all_that_is_trusted() {
+        let plain = script(16_384).render(&vars(None), Arch::Aarch64).unwrap();
+        let ca_certificate = Some(crate::testing::ca_certificate());
+        let vars = UserDataVars { ca_certificate, ..vars(None) };
+        let with = script(16_384).render(&vars, Arch::Aarch64).unwrap();
+        shellcheck(with.expose());
+        let mut lines = with.expose().lines().peekable();
+        let mut added = Vec::new();
+        for line in plain.expose().lines() {
+            while let Some(line) = lines.next_if(|more| *more != line) {
+                added.push(line);
+            }
+            assert_eq!(lines.next(), Some(line), "a line is missing");
+        }
+        insta::assert_snapshot!(added.join("\n"));
     }
 
     #[test]

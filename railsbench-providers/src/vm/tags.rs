@@ -12,6 +12,9 @@ pub const OURS: &str = "railsbench";
 /// The tag that holds the run id.
 pub const RUN: &str = "railsbench-run";
 
+/// The tag that holds the time when it was made, RFC 3339 in UTC.
+pub const CREATED: &str = "railsbench-created";
+
 /// The tag that holds the time from which on anyone may remove it, RFC 3339 in UTC.
 pub const EXPIRES: &str = "railsbench-expires";
 
@@ -23,6 +26,8 @@ pub const OWNER: &str = "railsbench-owner";
 pub struct Tags {
     /// The run that it belongs to.
     pub run_id: Option<RunId>,
+    /// When it was made.
+    pub created_at: Option<Timestamp>,
     /// From when on anyone may remove it.
     pub expires_at: Option<Timestamp>,
     /// Who made it.
@@ -33,13 +38,19 @@ impl Tags {
     /// The tags of what is made now for machines that live for at most `max_lifetime`.
     pub fn new(run_id: &RunId, now: Timestamp, max_lifetime: Duration) -> Self {
         let expires_at = now.checked_add(max_lifetime).ok().map(whole_seconds);
-        Self { run_id: Some(run_id.clone()), expires_at, owner: this_user() }
+        Self {
+            run_id: Some(run_id.clone()),
+            created_at: Some(whole_seconds(now)),
+            expires_at,
+            owner: this_user(),
+        }
     }
 
     /// Names and values, as they are written.
     pub fn pairs(&self) -> Vec<(&'static str, String)> {
         let mut pairs = vec![(OURS, "true".to_owned())];
         pairs.extend(self.run_id.as_ref().map(|run_id| (RUN, run_id.to_string())));
+        pairs.extend(self.created_at.map(|at| (CREATED, at.to_string())));
         pairs.extend(self.expires_at.map(|at| (EXPIRES, at.to_string())));
         pairs.extend(self.owner.as_ref().map(|owner| (OWNER, owner.clone())));
         pairs
@@ -53,6 +64,7 @@ impl Tags {
         }
         Some(Self {
             run_id: value(RUN).and_then(|text| text.parse().ok()),
+            created_at: value(CREATED).and_then(|text| text.parse().ok()),
             expires_at: value(EXPIRES).and_then(|text| text.parse().ok()),
             owner: value(OWNER).map(str::to_owned),
         })
@@ -88,6 +100,7 @@ mod tests {
             ..Tags::new(&RunId::new("r1").unwrap(), now, Duration::from_hours(1))
         };
         let pairs: BTreeMap<_, _> = tags.pairs().into_iter().collect();
+        assert_eq!(pairs[CREATED], "2026-11-24T10:00:00Z");
         assert_eq!(pairs[EXPIRES], "2026-11-24T11:00:00Z");
         assert_eq!(pairs[OURS], "true");
         assert_eq!(Tags::read(|name| pairs.get(name).map(String::as_str)), Some(tags));
@@ -98,6 +111,6 @@ mod tests {
         assert_eq!(Tags::read(|_| None), None);
         assert_eq!(Tags::read(|name| (name == RUN).then_some("r1")), None);
         let damaged = Tags::read(|name| (name == OURS).then_some("true")).unwrap();
-        assert_eq!(damaged, Tags { run_id: None, expires_at: None, owner: None });
+        assert_eq!(damaged, Tags { run_id: None, created_at: None, expires_at: None, owner: None });
     }
 }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use railsbench_core::id::RunId;
 use railsbench_core::provider::Provider;
+use railsbench_emulators::aws::Moment;
 use railsbench_providers::FileJournal;
 
-use crate::proxy::Moment;
 use crate::world::{REGION, World, provider, request};
 
 const TYPE: &str = "c7g.medium";

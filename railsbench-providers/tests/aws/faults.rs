@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use railsbench_core::provider::{Journal, JournalStep, MachineState, Provider, ProviderError};
+use railsbench_emulators::aws::{Call, Fault};
 use railsbench_providers::MemoryJournal;
 
-use crate::proxy::{Call, Fault};
 use crate::world::{REGION, World};
 
 fn zone(call: &Call, world_subnets: &[(String, String)]) -> String {
@@ -230,8 +230,8 @@ async fn a_group_in_use_is_waited_for_and_named_if_it_stays() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_type_that_the_region_does_not_offer_is_refused_before_anything_is_made() {
     let world = World::new().await;
-    // The grammar knows it, no region has it.
-    let error = world.provision(&world.plan("c9g.medium", 1)).await.unwrap_err().to_string();
+    world.proxy.offer("m5.large", &[]);
+    let error = world.provision(&world.plan("m5.large", 1)).await.unwrap_err().to_string();
     assert!(error.contains("us-east-1 does not offer it"), "{error}");
     assert_eq!(world.proxy.count("CreateSecurityGroup"), 0);
     world.is_empty().await;

@@ -3,8 +3,8 @@
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, future};
 use railsbench_core::provider::{Check, Outcome, Plan, Provider};
+use railsbench_emulators::aws::{Call, Fault};
 
-use crate::proxy::{Call, Fault};
 use crate::world::{World, provider, request};
 
 async fn checks(world: &World, plan: &Plan) -> Vec<Check> {
@@ -48,7 +48,8 @@ async fn what_is_wrong_is_named_with_its_fix() {
     let mut found = String::new();
     found += &shown(&checks(&world, &world.plan("c7g.medium", 2)).await);
 
-    let mut elsewhere = request(&world.run_id, "c9g.medium", 1);
+    world.proxy.offer("c6g.medium", &[]);
+    let mut elsewhere = request(&world.run_id, "c6g.medium", 1);
     elsewhere.vars.orchestrator_url = "http://127.0.0.1:4000/".to_owned();
     found += "\n# a type that is offered nowhere\n";
     found += &shown(&checks(&world, &world.provider().plan(&elsewhere).unwrap()).await);

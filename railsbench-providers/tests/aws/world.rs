@@ -9,16 +9,18 @@ use railsbench_core::provider::{
     Deployment, Plan, Provider, ProviderError, ProvisionRequest, Role, RunnerFile, RunnerTarget,
     Scope, UserDataVars,
 };
+use railsbench_emulators::aws::{Proxy, credentials};
+use railsbench_emulators::moto::Moto;
 use railsbench_providers::{AwsProvider, MemoryJournal};
-use reqwest::Url;
-
-use crate::moto::{Moto, credentials};
-use crate::proxy::Handle;
+use url::Url;
 
 /// The token of every run in these tests.
 pub const TOKEN: &str = "rbt_5ecret";
 
 pub const REGION: &str = "us-east-1";
+
+/// Where the type of most tests is offered.
+const ZONES: [&str; 5] = ["us-east-1a", "us-east-1b", "us-east-1c", "us-east-1d", "us-east-1f"];
 
 /// How long to pause between two looks; nothing here takes time.
 pub const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -28,7 +30,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct World {
     pub moto: Moto,
-    pub proxy: Handle,
+    pub proxy: Proxy,
     pub run_id: RunId,
 }
 
@@ -44,7 +46,8 @@ pub fn provider(endpoint: &Url) -> AwsProvider {
 impl World {
     pub async fn new() -> Self {
         let moto = Moto::start().await;
-        let proxy = Handle::start(moto.url.clone()).await;
+        let proxy = Proxy::start(moto.url.clone()).await;
+        proxy.offer("c7g.medium", &ZONES);
         let run_id = RunId::new(ulid::Ulid::generate().to_string()).unwrap();
         Self { moto, proxy, run_id }
     }
@@ -104,6 +107,7 @@ pub fn request(run_id: &RunId, instance_type: &str, count: u32) -> ProvisionRequ
             runner: None,
             runners: vec![runner(RunnerTarget::X86Musl), runner(RunnerTarget::ArmMusl)],
             runner_image: None,
+            ca_certificate: None,
         },
     }
 }

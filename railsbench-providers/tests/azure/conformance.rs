@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use railsbench_core::provider::{Arch, Shape};
+use railsbench_emulators::azure::Emulator;
 use railsbench_providers::conformance::{Subject, check};
 
-use crate::emulator::Emulator;
 use crate::setup::{provider, request};
 
 fn subject(instance_type: &str, count: u32) -> Subject {

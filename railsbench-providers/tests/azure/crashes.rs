@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use railsbench_core::provider::{Journal, Provider, Scope};
+use railsbench_emulators::azure::Emulator;
 
-use crate::emulator::Emulator;
 use crate::setup::{journal, plan, provider, provider_at, provision, run, settings, teardown};
 
 /// Not a test: what the tests below start as a process of its own.
@@ -26,7 +26,7 @@ async fn act_and_die() {
 fn start(emulator: &Emulator, act: &str, journal: &Path) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "crashes::act_and_die", "--ignored"])
-        .env("TEST_BASE", &emulator.base)
+        .env("TEST_BASE", emulator.url())
         .env("TEST_ACT", act)
         .env("TEST_JOURNAL", journal)
         .stdout(Stdio::null())

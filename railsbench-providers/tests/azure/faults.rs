@@ -1,10 +1,8 @@
 //! What goes wrong at Azure, and what becomes of it: a clear error, and nothing left behind.
 
 use railsbench_core::provider::{MachineState, Provider, ProviderError, Scope};
+use railsbench_emulators::azure::{Answer, Emulator, Fault, Trouble};
 
-use crate::emulator::Emulator;
-use crate::emulator::answer::Answer;
-use crate::emulator::faults::{Fault, Trouble};
 use crate::setup::{plan, provider, provision, run, teardown};
 
 const MACHINES: &str = "virtualMachines/*";

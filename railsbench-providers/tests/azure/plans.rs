@@ -1,10 +1,10 @@
 //! What would be made, as it is shown and as it is sent.
 
 use railsbench_core::provider::{PlanError, Provider, RenderError};
+use railsbench_emulators::azure::Emulator;
 use railsbench_providers::azure::AzureProvider;
 use serde_json::Value;
 
-use crate::emulator::Emulator;
 use crate::setup::{plan, provider, provision, request, settings};
 
 fn unreachable() -> AzureProvider {
@@ -106,7 +106,9 @@ async fn what_is_sent_is_as_reviewed() {
         all.extend(emulator.world().resources.values().cloned());
         for sent in &mut all {
             if let Some(tags) = sent["tags"].as_object_mut() {
-                tags["railsbench-expires"] = "[a time]".into();
+                for time in ["railsbench-created", "railsbench-expires"] {
+                    tags[time] = "[a time]".into();
+                }
                 tags.remove("railsbench-owner");
             }
             let system = &mut sent["properties"]["osProfile"];

@@ -1,10 +1,8 @@
 //! What is looked at before anything is made: nothing changes by it.
 
 use railsbench_core::provider::{Outcome, Preflight, Provider};
+use railsbench_emulators::azure::{Answer, Emulator, Fault};
 
-use crate::emulator::Emulator;
-use crate::emulator::answer::Answer;
-use crate::emulator::faults::Fault;
 use crate::setup::{plan, provider, provider_at, settings};
 
 async fn look(emulator: &Emulator, instance_type: &str, count: u32) -> Preflight {
@@ -37,7 +35,7 @@ async fn all_is_well() {
 
 #[tokio::test]
 async fn what_is_wrong_is_told_with_its_fix() {
-    type Spoil = fn(&mut crate::emulator::world::World);
+    type Spoil = fn(&mut railsbench_emulators::azure::World);
     let cases: [(&str, u32, Spoil, &str); 7] = [
         ("Standard_D2ps_v5", 1, |world| world.registered = false, "az provider register"),
         ("Standard_D2ps_v5", 1, |world| world.subscription_state = "Disabled", "is Disabled"),
@@ -78,7 +76,7 @@ async fn another_subscription_is_a_finding() {
     let wrong = "11111111-1111-1111-1111-111111111111".to_owned();
     let provider = provider_at(railsbench_providers::azure::Settings {
         subscription: Some(wrong),
-        ..settings(&emulator.base)
+        ..settings(emulator.url())
     });
     let plan = plan(&provider, "r1", "Standard_D2ps_v5", 1);
     let found = fixes(&provider.preflight(&plan).await.unwrap());

@@ -9,12 +9,10 @@ use railsbench_core::provider::{
     Deployment, Plan, Provider, ProviderError, ProvisionRequest, Role, RunnerFile, RunnerTarget,
     Scope, UserDataVars,
 };
+use railsbench_emulators::azure::{Emulator, SUBSCRIPTION};
 use railsbench_providers::azure::{AzureProvider, Credentials, Settings};
 use railsbench_providers::rest::RetryPolicy;
 use railsbench_providers::{FileJournal, MemoryJournal};
-
-use crate::emulator::Emulator;
-use crate::emulator::world::SUBSCRIPTION;
 
 pub const TOKEN: &str = "run-token-that-nobody-may-see";
 
@@ -42,7 +40,7 @@ pub fn provider_at(settings: Settings) -> AzureProvider {
 }
 
 pub fn provider(emulator: &Emulator) -> AzureProvider {
-    provider_at(settings(&emulator.base))
+    provider_at(settings(emulator.url()))
 }
 
 pub fn run(name: &str) -> RunId {
@@ -75,6 +73,7 @@ pub fn request(run_id: &str, instance_type: &str, count: u32) -> ProvisionReques
                 .map(|target| RunnerFile { target, sha256: "0a".repeat(32) })
                 .to_vec(),
             runner_image: None,
+            ca_certificate: None,
         },
     }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use railsbench_core::provider::{Arch, Shape};
+use railsbench_emulators::gcp::Emulator;
 use railsbench_providers::conformance::{Subject, check};
 
-use crate::emulator::Emulator;
 use crate::fixture::{nothing_is_left, provider, request};
 
 fn subject(run: &str) -> Subject {

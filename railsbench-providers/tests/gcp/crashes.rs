@@ -6,9 +6,9 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use railsbench_core::provider::Provider;
+use railsbench_emulators::gcp::{Death, Emulator, TOKEN};
 use railsbench_providers::FileJournal;
 
-use crate::emulator::{Death, Emulator, TOKEN};
 use crate::fixture::{instances, plan, provider_with, settings, teardown};
 
 const RUN: &str = "Run.1";

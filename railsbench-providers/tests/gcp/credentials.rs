@@ -4,10 +4,10 @@
 use std::process::Stdio;
 
 use railsbench_core::provider::Provider;
+use railsbench_emulators::gcp::{Emulator, PROJECT};
 use railsbench_providers::gcp::GcpProvider;
 use serde_json::json;
 
-use crate::emulator::{Emulator, PROJECT};
 use crate::fixture::{RETRY, plan};
 
 /// Not a test: what the test below starts as a process of its own.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use railsbench_core::provider::{Journal, JournalStep, Provider, ProviderError, Scope};
+use railsbench_emulators::gcp::{Emulator, Fault, TOKEN, Wrong};
 use railsbench_providers::MemoryJournal;
 
-use crate::emulator::{Emulator, Fault, TOKEN, Wrong};
 use crate::fixture::{
     instances, nothing_is_left, plan, provider, provider_with, provision, settings, teardown,
 };

@@ -9,11 +9,10 @@ use railsbench_core::provider::{
     Deployment, Plan, Provider, ProviderError, ProvisionRequest, Role, RunnerFile, RunnerTarget,
     Scope, UserDataVars,
 };
+use railsbench_emulators::gcp::{Emulator, PROJECT, TOKEN, World};
 use railsbench_providers::MemoryJournal;
 use railsbench_providers::gcp::{GcpProvider, Settings};
 use railsbench_providers::rest::{FixedToken, RetryPolicy};
-
-use crate::emulator::{Emulator, PROJECT, TOKEN, World};
 
 /// The run token.
 pub const RUN_TOKEN: &str = "rbr_the-token-of-the-run";
@@ -76,6 +75,7 @@ pub fn request(run: &str, machine_type: &str, count: u32) -> ProvisionRequest {
             runner: None,
             runners: runners.to_vec(),
             runner_image: None,
+            ca_certificate: None,
         },
     }
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use railsbench_core::id::{MachineId, RunId};
 use railsbench_core::money::Usd;
 use railsbench_core::provider::{JournalStep, MachineState, Provider, Scope};
+use railsbench_emulators::gcp::Emulator;
 use railsbench_providers::MemoryJournal;
 use serde_json::json;
 
-use crate::emulator::Emulator;
 use crate::fixture::{
     RUN_TOKEN, instances, nothing_is_left, plan, plan_of, provider, provision, request, teardown,
 };
@@ -142,6 +142,7 @@ async fn runs_and_regions_are_kept_apart() {
         let scope = Scope {
             run: run.map(|run| RunId::new(run).unwrap()),
             regions: regions.iter().map(ToString::to_string).collect(),
+            ..Scope::all()
         };
         provider.list(&scope).await.unwrap().len()
     };
@@ -152,7 +153,11 @@ async fn runs_and_regions_are_kept_apart() {
     for resource in provider.list(&Scope::all()).await.unwrap() {
         assert!(resource.expires_at.is_some() && resource.run_id.is_some(), "{resource:?}");
         let costs = resource.per_hour.map(Usd::micros);
-        assert_eq!(costs, (resource.kind == "instance").then_some(8_376 + 2_740), "{resource:?}");
+        assert_eq!(
+            costs,
+            (resource.kind == "instance").then_some(8_376 + 2_740 + 5_000),
+            "{resource:?}"
+        );
     }
     let scope = Scope { regions: vec!["europe-west4".to_owned()], ..Scope::all() };
     assert_eq!(provider.teardown(&scope).await.unwrap().removed.len(), 4);

@@ -1,9 +1,9 @@
 //! What is found before anything is made.
 
 use railsbench_core::provider::{Outcome, Plan, Preflight, Provider};
+use railsbench_emulators::gcp::{Emulator, Fault, World};
 use railsbench_providers::gcp::GcpProvider;
 
-use crate::emulator::{Emulator, Fault, World};
 use crate::fixture::{plan, plan_of, provider, provider_with, request, settings};
 
 async fn failures(emulator: &Emulator, plan: &Plan) -> Vec<String> {
@@ -62,7 +62,7 @@ async fn who_may_not_is_told_and_nothing_else_is_looked_at() {
 
     let mut elsewhere = settings(emulator.url());
     elsewhere.project = Some("not-there".to_owned());
-    let elsewhere = provider_with(elsewhere, crate::emulator::TOKEN);
+    let elsewhere = provider_with(elsewhere, railsbench_emulators::gcp::TOKEN);
     let found = told(&elsewhere.preflight(&plan("r1", 1)).await.unwrap());
     assert!(found.len() == 1 && found[0].contains("no project not-there"), "{found:?}");
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use railsbench_core::provider::Provider;
+use railsbench_emulators::heroku::Emulator;
 use railsbench_providers::conformance::{Subject, check};
 
-use crate::emulator::Emulator;
 use crate::fixture::{provider, request};
 
 fn subject(provider: &dyn Provider, run: &str, size: &str, count: u32) -> Subject {

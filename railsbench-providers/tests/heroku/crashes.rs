@@ -5,9 +5,9 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use railsbench_core::provider::{Provider, Scope};
+use railsbench_emulators::heroku::{Emulator, Fault, Kind};
 use railsbench_providers::FileJournal;
 
-use crate::emulator::{Emulator, Fault, Kind};
 use crate::fixture::{plan, provider, provider_with, provision, scope, settings};
 
 /// A run whose app's name tells it, and one whose does not.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use railsbench_core::provider::{Journal, JournalStep, Provider, ProviderError, Scope};
+use railsbench_emulators::heroku::{App, Emulator, Fault, Kind};
 use railsbench_providers::MemoryJournal;
 
-use crate::emulator::{App, Emulator, Fault, Kind};
 use crate::fixture::{TOKEN, plan, provider, provision, scope};
 
 /// The calls of a provision that change something.

@@ -9,11 +9,10 @@ use railsbench_core::provider::{
     Deployment, Plan, Provider, ProviderError, ProvisionRequest, Resource, Role, RunnerFile,
     RunnerTarget, Scope, UserDataVars,
 };
+use railsbench_emulators::heroku::{Emulator, OPERATOR};
 use railsbench_providers::MemoryJournal;
 use railsbench_providers::heroku::{HerokuProvider, Settings};
 use railsbench_providers::rest::RetryPolicy;
-
-use crate::emulator::{Emulator, OPERATOR};
 
 /// The run token.
 pub const TOKEN: &str = "rbr_the-token-of-the-run";
@@ -77,6 +76,7 @@ pub fn request(run: &str, size: &str, count: u32) -> ProvisionRequest {
                 sha256: "0123456789abcdef".repeat(4),
             }],
             runner_image: None,
+            ca_certificate: None,
         },
     }
 }

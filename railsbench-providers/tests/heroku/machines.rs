@@ -5,8 +5,8 @@ use std::time::Duration;
 use railsbench_core::id::MachineId;
 use railsbench_core::money::Usd;
 use railsbench_core::provider::{MachineState, Provider, Scope};
+use railsbench_emulators::heroku::{App, Emulator};
 
-use crate::emulator::{App, Emulator};
 use crate::fixture::{
     TOKEN, ids, plan, provider, provider_with, provision, request, scope, settings,
 };

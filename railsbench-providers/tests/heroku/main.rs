@@ -5,9 +5,10 @@
 
 mod conformance;
 mod crashes;
-mod emulator;
 mod faults;
 mod fixture;
+mod leftovers;
 mod machines;
+mod permissions;
 mod preflight;
 mod release;

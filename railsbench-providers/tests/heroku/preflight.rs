@@ -1,8 +1,8 @@
 //! What is found before anything is made.
 
 use railsbench_core::provider::{Outcome, Preflight, Provider};
+use railsbench_emulators::heroku::Emulator;
 
-use crate::emulator::Emulator;
 use crate::fixture::{plan, provider, provider_with, provision, request, settings};
 
 fn problems(preflight: &Preflight) -> Vec<String> {

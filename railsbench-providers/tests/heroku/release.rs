@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use railsbench_core::id::MachineId;
 use railsbench_core::provider::{MachineState, Plan, Provider, RunnerFile, RunnerTarget};
+use railsbench_emulators::heroku::{Emulator, sha256};
 use railsbench_providers::heroku::HerokuProvider;
 
-use crate::emulator::{Emulator, sha256};
 use crate::fixture::{TOKEN, provider, provision, request, scope};
 
 /// How often to look for what must come.

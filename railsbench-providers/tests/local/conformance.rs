@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use railsbench_core::id::{MachineId, ProviderName};
 use railsbench_core::money::Usd;
 use railsbench_core::provider::{
-    Deployment, Direction, Expectations, FirewallRule, Journal, MachineState, MachineStatus, Plan,
-    PlanError, Preflight, Price, Provider, ProviderError, ProvisionRequest, RenderError, Resource,
-    Scope, Shape, ShapeError, Teardown, UserData, UserDataVars,
+    Deployment, Direction, Expectations, FirewallRule, InstanceFacts, Journal, MachineState,
+    MachineStatus, Plan, PlanError, Preflight, Price, Provider, ProviderError, ProvisionRequest,
+    RenderError, Resource, Scope, Setup, Shape, ShapeError, ShapeSource, Teardown, UserData,
+    UserDataVars,
 };
 use railsbench_providers::conformance::{Subject, check};
 use railsbench_providers::{LocalProvider, MemoryJournal};
@@ -38,6 +39,7 @@ async fn the_local_provider_passes() {
 enum Fault {
     WrongShape,
     NoSuggestion,
+    ForgetsItsCatalog,
     ShortLease,
     UnstablePlan,
     SameNames,
@@ -77,6 +79,18 @@ impl Provider for Faulty {
 
     fn instance_types(&self) -> Vec<(String, Shape, Option<Price>)> {
         self.0.instance_types()
+    }
+
+    fn look_up(&self, instance_type: &str) -> Result<InstanceFacts, ShapeError> {
+        let mut facts = self.0.look_up(instance_type);
+        if self.1 == Fault::ForgetsItsCatalog {
+            facts = facts.map(|facts| InstanceFacts { source: ShapeSource::Grammar, ..facts });
+        }
+        facts
+    }
+
+    async fn setup(&self) -> Setup {
+        self.0.setup().await
     }
 
     fn render_user_data(&self, vars: &UserDataVars) -> Result<UserData, RenderError> {
@@ -208,6 +222,7 @@ async fn the_suite_notices_every_fault() {
     let cases = [
         (Fault::WrongShape, "known instance types"),
         (Fault::NoSuggestion, "the nearest named"),
+        (Fault::ForgetsItsCatalog, "looked up as it is listed"),
         (Fault::ShortLease, "a lease outlasts"),
         (Fault::UnstablePlan, "the same plan"),
         (Fault::SameNames, "same name"),

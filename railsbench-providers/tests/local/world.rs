@@ -152,6 +152,7 @@ pub fn request(run_id: &RunId, runner: &Path) -> ProvisionRequest {
             runner: Some(runner.display().to_string()),
             runners: Vec::new(),
             runner_image: None,
+            ca_certificate: None,
         },
     }
 }

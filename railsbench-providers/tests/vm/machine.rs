@@ -123,6 +123,7 @@ pub fn vars(ruby_version: Option<RubyVersion>) -> UserDataVars {
         runner: None,
         runners: vec![RunnerFile { target: RunnerTarget::ArmMusl, sha256 }],
         runner_image: None,
+        ca_certificate: None,
     }
 }
 

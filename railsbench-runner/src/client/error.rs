@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::config::RAILSBENCH_CA_FILE;
+
 /// Why a call to the orchestrator or the artifact store did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -70,6 +72,12 @@ pub enum ClientError {
         path: String,
         /// Why.
         source: std::io::Error,
+    },
+    /// What is given as the orchestrator's CA is no certificate.
+    #[error("the certificate in {RAILSBENCH_CA_FILE} cannot be used: {reason}")]
+    Ca {
+        /// Why.
+        reason: String,
     },
     /// The HTTP client could not be made.
     #[error("the HTTP client cannot be set up: {reason}; are CA certificates installed?")]

@@ -15,14 +15,17 @@ use railsbench_core::protocol::{
     Acknowledged, ClaimAnswer, ClaimRequest, CompleteRequest, FailRequest, HeartbeatAnswer,
     HeartbeatRequest, Problem, ReleaseRequest, UploadUrls, UploadsRequest,
 };
+use railsbench_core::provider::CaCertificate;
 use reqwest::header::{self, HeaderValue};
 use reqwest::{RequestBuilder, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use url::{Host, Url};
+use url::Url;
 
 pub use error::ClientError;
+
+use crate::config::{RAILSBENCH_CA_FILE, is_loopback};
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,22 +39,28 @@ const ANSWER_LIMIT: usize = 1024 * 1024;
 const DETAIL_LIMIT: usize = 500;
 /// How large a piece of a file is held in memory while it is sent.
 const UPLOAD_CHUNK: usize = 16 * 1024;
+/// What rustls says of a certificate that it does not accept.
+const UNTRUSTED: &str = "invalid peer certificate";
 
 /// Calls one orchestrator with one token.
 pub struct Client {
     base: Url,
     token: SecretString,
+    ca: Option<CaCertificate>,
+    private: OnceLock<reqwest::Client>,
     loopback: OnceLock<reqwest::Client>,
     outside: OnceLock<reqwest::Client>,
 }
 
 impl Client {
-    /// A client of the orchestrator at `base`. Nothing is connected yet.
-    pub fn new(base: Url, token: SecretString) -> Self {
+    /// A client of the orchestrator at `base` that trusts only `ca` when it calls it; without
+    /// one, the CAs that the system trusts. Nothing is connected yet.
+    pub fn new(base: Url, token: SecretString, ca: Option<CaCertificate>) -> Self {
         // Without a default provider rustls refuses to work; a second installation changes
         // nothing and is no error.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Self { base, token, loopback: OnceLock::new(), outside: OnceLock::new() }
+        let (private, loopback, outside) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Self { base, token, ca, private, loopback, outside }
     }
 
     /// `POST /runs/{id}/tasks/claim`. With `wait_seconds` the answer may take that long.
@@ -175,18 +184,18 @@ impl Client {
             .map_err(|error| ClientError::Garbled { call, problem: json_problem(&error) })
     }
 
-    /// The HTTP client for a URL. Plain HTTP on the loopback interface needs neither a proxy,
-    /// which would not find it, nor the system's CA certificates, which take time and memory
-    /// to load.
+    /// The HTTP client for a URL. The orchestrator's own CA, where there is one, is all that is
+    /// trusted there, and nothing elsewhere: the artifact store may be of another host. Plain
+    /// HTTP on the loopback interface needs neither a proxy, which would not find it, nor the
+    /// system's CA certificates, which take time and memory to load.
     fn http(&self, url: &Url) -> Result<&reqwest::Client, ClientError> {
-        let loopback = url.scheme() == "http"
-            && match url.host() {
-                Some(Host::Domain(name)) => name == "localhost",
-                Some(Host::Ipv4(address)) => address.is_loopback(),
-                Some(Host::Ipv6(address)) => address.is_loopback(),
-                None => false,
-            };
-        let cell = if loopback { &self.loopback } else { &self.outside };
+        let ca = self.ca.as_ref().filter(|_| url.origin() == self.base.origin());
+        let plain_loopback = url.scheme() == "http" && is_loopback(url);
+        let cell = match ca {
+            Some(_) => &self.private,
+            None if plain_loopback => &self.loopback,
+            None => &self.outside,
+        };
         if let Some(client) = cell.get() {
             return Ok(client);
         }
@@ -197,12 +206,20 @@ impl Client {
             // A redirected POST becomes a GET, and a redirected upload cannot be sent again:
             // the answer is an error that names the new place instead.
             .redirect(reqwest::redirect::Policy::none());
-        if loopback {
-            builder = builder.no_proxy().tls_certs_only([]);
+        if let Some(ca) = ca {
+            let roots = reqwest::Certificate::from_pem_bundle(ca.as_pem().as_bytes())
+                .map_err(|error| ClientError::Ca { reason: causes(error) })?;
+            builder = builder.tls_certs_only(roots);
+        } else if plain_loopback {
+            builder = builder.tls_certs_only([]);
         }
-        let client = builder
-            .build()
-            .map_err(|error| ClientError::Setup { reason: causes(error.without_url()) })?;
+        if plain_loopback || (ca.is_some() && is_loopback(url)) {
+            builder = builder.no_proxy();
+        }
+        let client = builder.build().map_err(|error| {
+            let reason = causes(error.without_url());
+            if ca.is_some() { ClientError::Ca { reason } } else { ClientError::Setup { reason } }
+        })?;
         Ok(cell.get_or_init(|| client))
     }
 }
@@ -218,7 +235,13 @@ async fn send(
 fn unreachable(call: &'static str, url: &Url, error: reqwest::Error) -> ClientError {
     let host = url.host_str().unwrap_or_default();
     let port = url.port_or_known_default().unwrap_or_default();
-    let reason = causes(error.without_url());
+    let mut reason = causes(error.without_url());
+    if reason.contains(UNTRUSTED) {
+        reason = format!(
+            "{reason}; it must be for this name, in its time by this machine's clock, and of the \
+             CA in {RAILSBENCH_CA_FILE} where that is set"
+        );
+    }
     ClientError::Unreachable { call, server: format!("{host}:{port}"), reason }
 }
 

@@ -117,6 +117,7 @@ pub fn config(orchestrator_url: &str) -> RunnerConfig {
         max_lifetime: None,
         workdir: None,
         image: None,
+        ca_certificate: None,
     }
 }
 

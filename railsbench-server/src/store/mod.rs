@@ -5,8 +5,11 @@
 //! `kill -9` and power loss, except in [`memory`]. Every implementation must pass
 //! [`conformance`].
 
+mod columns;
 pub mod conformance;
 pub mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod sqlite;
 pub mod step;
 
@@ -19,6 +22,8 @@ use railsbench_core::protocol::{EventRecord, RunnerFacts, TaskStatus};
 use tokio::sync::broadcast;
 
 pub use memory::MemoryStore;
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresConfig, PostgresStore};
 pub use sqlite::SqliteStore;
 
 /// Why a store could not do as asked.

@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where something is not as it must be")]
 
 mod access;
+mod acme;
+mod authority;
+mod certificates;
 mod dashboard;
 mod document;
 mod drain;
@@ -15,6 +18,7 @@ mod operations;
 mod runners;
 mod start;
 mod support;
+mod tls;
 mod uploads;
 mod validation;
 mod waiting;

@@ -196,7 +196,8 @@ fn comparison_row<'a>(benchmark: &'a str, speed: &Speed, is_mean: bool) -> Compa
             Verdict::Faster => "faster",
             Verdict::Slower => "slower",
             Verdict::NoDifference { .. } => "no difference",
-            Verdict::TooUncertain => "can't tell",
+            Verdict::PerhapsChance { .. } => "perhaps chance",
+            Verdict::TooUncertain { .. } => "can't tell",
             Verdict::OneInstance => "one instance",
         },
     }

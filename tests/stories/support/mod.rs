@@ -1,9 +1,13 @@
 //! Processes and calls that the stories share.
 
 mod archive;
+#[cfg(feature = "clouds")]
+mod clouds;
 mod processes;
 
 pub use archive::archive;
+#[cfg(feature = "clouds")]
+pub use clouds::FourClouds;
 pub use processes::{Cli, RunnerProcess, ServerProcess, program};
 
 use std::time::{Duration, Instant};

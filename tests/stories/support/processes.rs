@@ -69,6 +69,14 @@ impl ServerProcess {
         Guarded(child)
     }
 
+    /// Gives a command the environment of an operator of this orchestrator.
+    #[cfg(feature = "clouds")]
+    pub fn point(&self, command: &mut Command) {
+        command
+            .env("RAILSBENCH_ORCHESTRATOR", self.client.url().as_str())
+            .env("RAILSBENCH_API_KEY", API_KEY);
+    }
+
     /// Ends it as a power failure would.
     pub fn kill(&mut self) {
         self.process.0.kill().unwrap();
@@ -137,6 +145,7 @@ impl Cli {
         let mut command = Command::new(program("railsbench"));
         command.args(arguments).current_dir(&self.folder).stdin(Stdio::null());
         command.env_remove("RAILSBENCH_ORCHESTRATOR").env_remove("API_KEY");
+        command.env_remove("RAILSBENCH_CA_CERT");
         command
     }
 

@@ -1,8 +1,10 @@
 //! What goes with an instance or is left of it: volumes, network interfaces, security groups.
 
 use aws_sdk_ec2::types::Tag;
+use railsbench_core::money::Usd;
 use railsbench_core::provider::Scope;
 
+use super::super::plan::disk_hour;
 use super::super::tags::{self, NAME};
 use super::instances::ours;
 use super::{Failure, RegionApi};
@@ -17,6 +19,8 @@ pub(in super::super) struct Leftover {
     pub(in super::super) name: String,
     /// What its tags say.
     pub(in super::super) tags: Option<Tags>,
+    /// What it costs, if it costs anything.
+    pub(in super::super) per_hour: Option<Usd>,
 }
 
 pub(in super::super) const VOLUME: &str = "volume";
@@ -30,6 +34,7 @@ impl Leftover {
             id,
             name: tags::value(tags, NAME).unwrap_or_default().to_owned(),
             tags: tags::read(tags),
+            per_hour: None,
         }
     }
 }
@@ -48,7 +53,11 @@ impl RegionApi {
         while let Some(volume) = pages.next().await {
             let mut volume = volume.map_err(|error| Failure::new("listing volumes", &error))?;
             let id = volume.volume_id.take();
-            found.extend(id.map(|id| Leftover::new(VOLUME, id, volume.tags())));
+            let gib = volume.size().and_then(|gib| u32::try_from(gib).ok());
+            found.extend(id.map(|id| Leftover {
+                per_hour: gib.map(disk_hour),
+                ..Leftover::new(VOLUME, id, volume.tags())
+            }));
         }
         let call = self.ec2.describe_network_interfaces().set_filters(filters());
         let mut pages = call.into_paginator().items().send();

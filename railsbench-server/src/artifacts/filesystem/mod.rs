@@ -39,7 +39,8 @@ pub struct FilesystemArtifacts {
 
 impl FilesystemArtifacts {
     /// Opens the store in the folder `root`, makes it if need be, and clears away uploads that
-    /// were cut off when the last server ended. One server at a time uses a folder.
+    /// were cut off when a server ended. Several servers may use a folder; they need the same
+    /// `signing_key`.
     ///
     /// `signing_key` signs the URLs; with another key, URLs given before are worth nothing.
     /// `base_url` is where this server is reached, e.g. `http://127.0.0.1:8080`.
@@ -55,11 +56,8 @@ impl FilesystemArtifacts {
         let (objects, incoming) = (root.join("objects"), root.join("incoming"));
         let make = || {
             std::fs::create_dir_all(&objects)?;
-            match std::fs::remove_dir_all(&incoming) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-            std::fs::create_dir(&incoming)
+            std::fs::create_dir_all(&incoming)?;
+            clear_abandoned(&incoming)
         };
         make().map_err(|error| ArtifactError::Backend {
             action: "open its folder",
@@ -108,7 +106,10 @@ impl FilesystemArtifacts {
         check(content_length.unwrap_or(0))?;
         let incoming = self.incoming.clone();
         let temporary = blocking("make a file", move || {
-            tempfile::Builder::new().prefix("upload-").tempfile_in(incoming)
+            let upload = tempfile::Builder::new().prefix("upload-").tempfile_in(incoming)?;
+            // For as long as it is open: then nobody takes it for abandoned.
+            upload.as_file().lock()?;
+            Ok(upload)
         });
         // Removes the file when it is dropped, unless it has been renamed by then.
         let (file, path) = temporary.await?.into_parts();
@@ -128,8 +129,8 @@ impl FilesystemArtifacts {
         }
         file.flush().await.map_err(|error| backend("write an upload", error))?;
         file.sync_all().await.map_err(|error| backend("write an upload", error))?;
-        drop(file);
         self.put_in_place(path, key).await?;
+        drop(file);
         self.head(key).await?.ok_or_else(|| ArtifactError::NotFound(key.clone()))
     }
 
@@ -152,6 +153,26 @@ impl FilesystemArtifacts {
 
 fn backend(action: &'static str, detail: impl Display) -> ArtifactError {
     ArtifactError::Backend { action, detail: detail.to_string() }
+}
+
+/// Removes uploads that no server is at work on.
+fn clear_abandoned(incoming: &Path) -> std::io::Result<()> {
+    for entry in incoming.read_dir()? {
+        let path = entry?.path();
+        let abandoned = match std::fs::File::open(&path) {
+            Ok(file) => file.try_lock().is_ok(),
+            // It was finished meanwhile.
+            Err(error) if error.kind() == ErrorKind::NotFound => false,
+            Err(error) => return Err(error),
+        };
+        if abandoned {
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Runs file work on a thread that may block.

@@ -108,6 +108,19 @@ async fn what_was_cut_off_is_cleared_away_and_objects_stay() {
 }
 
 #[tokio::test]
+async fn a_server_that_starts_leaves_what_others_are_receiving() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let chunks = stream::iter(["half", "half"]).map(|chunk| {
+        open(&folder);
+        Ok::<_, String>(Bytes::from(chunk))
+    });
+    let stored = store.write(&Permission::put(&key("a"), 10), chunks, None).await.unwrap();
+    assert_eq!(stored.size, 8);
+    assert_eq!(tree(folder.path()), paths(&["objects", "objects/a", "incoming"]));
+}
+
+#[tokio::test]
 async fn links_are_not_followed() {
     let (folder, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let store = open(&folder);

@@ -8,8 +8,9 @@ use rusqlite::{Params, params};
 
 use super::failure::Failure;
 use super::queries::{self, Place, first};
-use super::rows::{self, RunState, json, scope_columns, time};
+use super::rows::{self, RunState};
 use super::writer::Unit;
+use crate::store::columns::{json, providers, scope_columns, time};
 use crate::store::{
     ClaimCommand, Claimed, Created, NewRun, StoreError, StoredRun, StoredToken, TokenHash,
     canonical, first_tasks, step,
@@ -103,15 +104,12 @@ pub(super) fn create_run(unit: &mut Unit<'_>, new: NewRun) -> Result<Created, Fa
     }
     let tasks = first_tasks(&new);
     let events = step::first_events(&new, &tasks);
-    let mut providers: Vec<&str> =
-        new.config.machines.iter().map(|machine| machine.provider.as_str()).collect();
-    providers.dedup();
     let run = Run::new(u32::try_from(tasks.len()).unwrap_or(u32::MAX));
     let mut state = RunState { id: new.id.clone(), policy: new.policy, run, last_seq: 0 };
     let id = new.id.as_str();
     unit.execute(
         ADD_RUN,
-        params![id, time(new.at), json(&new.policy)?, json(&providers)?, config],
+        params![id, time(new.at), json(&new.policy)?, providers(&new.config)?, config],
     )?;
     unit.execute(ADD_RUN_STATE, params![id, json(&state.run)?, state.last_seq])?;
     for task in &tasks {

@@ -4,6 +4,7 @@ use railsbench_core::lifecycle::Rejection;
 use rusqlite::ErrorCode;
 
 use crate::store::StoreError;
+use crate::store::columns::Damaged;
 
 /// Why a transaction cannot go on.
 #[derive(Debug)]
@@ -13,7 +14,7 @@ pub(super) enum Failure {
     /// SQLite failed.
     Engine(rusqlite::Error),
     /// What is stored cannot be read back.
-    Unreadable(String),
+    Unreadable(Damaged),
 }
 
 impl Failure {
@@ -22,7 +23,7 @@ impl Failure {
         match self {
             Self::Refused(error) => error,
             Self::Engine(error) => StoreError::Engine { action, detail: explain(&error) },
-            Self::Unreadable(detail) => StoreError::Engine { action, detail },
+            Self::Unreadable(damage) => StoreError::Engine { action, detail: damage.to_string() },
         }
     }
 }
@@ -51,6 +52,12 @@ pub(super) fn explain(error: &rusqlite::Error) -> String {
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
         Self::Engine(error)
+    }
+}
+
+impl From<Damaged> for Failure {
+    fn from(damage: Damaged) -> Self {
+        Self::Unreadable(damage)
     }
 }
 

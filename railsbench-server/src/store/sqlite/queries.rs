@@ -7,7 +7,8 @@ use railsbench_core::protocol::EventRecord;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use super::failure::Failure;
-use super::rows::{self, RunState, time};
+use super::rows::{self, RunState};
+use crate::store::columns::time;
 use crate::store::{StoreError, StoredRun, StoredToken, TaskFilter, TokenHash};
 
 const RUN: &str = "SELECT id, created_at, policy, providers, config, state

@@ -1,0 +1,61 @@
+//! What is stored in which column, in one place: everything that turns rows into values.
+
+use railsbench_core::id::RunId;
+use railsbench_core::lifecycle::{Idle, Task};
+use railsbench_core::protocol::{Event, EventRecord};
+use serde::de::DeserializeOwned;
+use tokio_postgres::Row;
+
+use super::failure::Failure;
+use crate::store::columns::{self, Damaged};
+use crate::store::{StoredRun, StoredToken, TokenHash};
+
+pub(super) fn text<'row>(row: &'row Row, column: &str) -> Result<&'row str, Failure> {
+    Ok(row.try_get(column)?)
+}
+
+pub(super) fn parsed<T: DeserializeOwned>(row: &Row, column: &str) -> Result<T, Failure> {
+    Ok(columns::parsed(column, text(row, column)?)?)
+}
+
+pub(super) fn run_id(row: &Row, column: &str) -> Result<RunId, Failure> {
+    Ok(columns::run_id(column, text(row, column)?)?)
+}
+
+/// The columns `id, created_at, policy, providers, config` of `runs` and `state` of `run_states`.
+pub(super) fn stored_run(row: &Row) -> Result<StoredRun, Failure> {
+    Ok(StoredRun {
+        id: run_id(row, "id")?,
+        config: columns::config(text(row, "providers")?, text(row, "config")?)?,
+        policy: parsed(row, "policy")?,
+        run: parsed(row, "state")?,
+        created_at: columns::instant("created_at", text(row, "created_at")?)?,
+    })
+}
+
+/// The column `task` of `tasks`.
+pub(super) fn task(row: &Row) -> Result<Task, Failure> {
+    parsed(row, "task")
+}
+
+/// The columns `seq` and `event` of `events`.
+pub(super) fn event_record(row: &Row, run: &RunId) -> Result<EventRecord, Failure> {
+    let event: Event = parsed(row, "event")?;
+    let seq: i64 = row.try_get("seq")?;
+    let seq = u64::try_from(seq).map_err(|error| Damaged::new("seq", error))?;
+    Ok(EventRecord { seq, run_id: run.clone(), event })
+}
+
+/// The columns `runner_id` and `idle_until` of `idle_runners`.
+pub(super) fn idle(row: &Row) -> Result<Idle, Failure> {
+    let runner_id = columns::runner_id("runner_id", text(row, "runner_id")?)?;
+    let until = columns::instant("idle_until", text(row, "idle_until")?)?;
+    Ok(Idle { runner_id, until })
+}
+
+/// The columns `scope`, `run_id` and `expires_at` of `tokens`.
+pub(super) fn token(row: &Row, hash: TokenHash) -> Result<StoredToken, Failure> {
+    let scope = columns::scope(text(row, "scope")?, row.try_get("run_id")?)?;
+    let expires_at = columns::instant("expires_at", text(row, "expires_at")?)?;
+    Ok(StoredToken { hash, scope, expires_at })
+}

@@ -35,7 +35,7 @@ fn rows(csv: &str) -> Vec<Vec<&str>> {
 fn every_row_of_every_catalog_resolves_as_it_is_written() {
     for (cloud, csv) in CATALOGS {
         let rows = rows(csv);
-        let names: String = rows.iter().map(|row| format!("{}\n", row[0])).collect();
+        let names = rows.iter().map(|row| row[0]).collect::<Vec<_>>().join("\n");
         let arguments = ["instance-types", cloud, "--json", "-"];
         let ran = Operator::new().run(&arguments, names.as_bytes());
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{cloud}");

@@ -99,7 +99,7 @@ impl Operator {
             let code = output.status.code().expect("no signal ends it");
             let home = self.folder.path().display().to_string();
             let said = String::from_utf8(output.stderr).expect("text");
-            format!("exit {code}\n{}", said.replace(&home, "[home]"))
+            format!("exit {code}\n{}", without_ports(&said.replace(&home, "[home]")))
         });
         told.await.unwrap()
     }
@@ -146,4 +146,14 @@ impl Told {
         assert!(["exit 2", "exit 3"].contains(&code), "{case}: {said}");
         self.0.extend(["# ", case, "\n", said.trim_end(), "\n\n"]);
     }
+}
+
+/// With the ports of this host blotted out, which differ each time.
+fn without_ports(said: &str) -> String {
+    let mut parts = said.split("127.0.0.1:");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |told, part| {
+        let port = part.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(part.len());
+        told + "127.0.0.1:[port]" + &part[port..]
+    })
 }

@@ -371,8 +371,6 @@ impl Store for PostgresStore {
         let hash = *hash;
         // Tried again after a commit without an answer, it may give nothing to its one caller,
         // but never the token to two.
-        // Tried again after a commit without an answer, it may give nothing to its one caller,
-        // but never the token to two.
         self.change("take the token", move |unit| {
             async move { commands::take_token(unit, hash, now).await }.boxed()
         })

@@ -3,31 +3,21 @@
 
 use std::hint::black_box;
 use std::path::Path;
-use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use railsbench_core::config::RubyVersion;
-use railsbench_core::id::{InstanceType, ProviderName, RunId};
-use railsbench_core::provider::{Provider, RunnerFile, RunnerTarget, UserDataVars};
-use railsbench_providers::Registry;
+use railsbench_core::id::ProviderName;
+use railsbench_core::provider::{Provider, UserDataVars};
+use railsbench_providers::{Registry, testing};
 
 const CLOUDS: [&str; 4] = ["aws", "azure", "gcp", "heroku"];
 
 fn vars(provider: &ProviderName, instance_type: &str) -> UserDataVars {
-    let runners = [RunnerTarget::X86Musl, RunnerTarget::ArmMusl];
     UserDataVars {
-        orchestrator_url: "https://bench.example.com/".to_owned(),
         api_key: "a token with \"quotes\", $dollars and `backquotes`".to_owned().into(),
-        run_id: RunId::new("1732470000").expect("it follows the grammar"),
-        provider: provider.clone(),
-        instance_type: InstanceType::new(instance_type).expect("catalogs hold valid names"),
         ruby_version: Some(RubyVersion::Version("3.4.1".to_owned())),
-        max_lifetime: Duration::from_hours(4),
         allow_install: true,
-        runner: None,
-        runners: runners.map(|target| RunnerFile { target, sha256: "0a".repeat(32) }).to_vec(),
-        runner_image: None,
-        ca_certificate: None,
+        ..testing::vars(provider.as_str(), instance_type)
     }
 }
 

@@ -9,17 +9,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use railsbench_core::id::{InstanceType, ProviderName, RunId};
-use railsbench_core::provider::{
-    Provider, ProvisionRequest, Role, RunnerFile, RunnerTarget, Scope, UserDataVars,
-};
+use railsbench_core::id::RunId;
+use railsbench_core::provider::{Provider, ProvisionRequest, Scope, UserDataVars};
 use railsbench_emulators::moto::Moto;
 use railsbench_emulators::{aws, azure, gcp, heroku};
 use railsbench_providers::azure::{Credentials, Settings as AzureSettings};
 use railsbench_providers::gcp::Settings as GcpSettings;
 use railsbench_providers::heroku::Settings as HerokuSettings;
 use railsbench_providers::rest::FixedToken;
-use railsbench_providers::{AwsProvider, AzureProvider, FileJournal, GcpProvider, HerokuProvider};
+use railsbench_providers::{
+    AwsProvider, AzureProvider, FileJournal, GcpProvider, HerokuProvider, testing,
+};
 
 /// What each call to a cloud takes at least.
 const LATENCY: Duration = Duration::from_millis(100);
@@ -84,34 +84,12 @@ async fn heroku() -> Cloud {
 }
 
 fn request(cloud: &Cloud, run_id: &RunId, count: u32) -> ProvisionRequest {
-    let instance_type = InstanceType::new(cloud.instance_type).expect("it follows the grammar");
-    let provider: ProviderName = cloud.provider.name().clone();
-    let max_lifetime = Duration::from_hours(1);
-    ProvisionRequest {
-        role: Role::Runner,
+    let vars = UserDataVars {
         run_id: run_id.clone(),
-        instance_type: instance_type.clone(),
-        label: cloud.instance_type.to_lowercase().replace('_', "-"),
-        count,
-        first: 1,
-        region: None,
-        expected_work: Duration::from_mins(10),
-        max_lifetime,
-        vars: UserDataVars {
-            orchestrator_url: "https://bench.example.com/".to_owned(),
-            api_key: "token of the run".to_owned().into(),
-            run_id: run_id.clone(),
-            provider,
-            instance_type,
-            ruby_version: None,
-            max_lifetime,
-            allow_install: true,
-            runner: None,
-            runners: vec![RunnerFile { target: RunnerTarget::X86Musl, sha256: "0a".repeat(32) }],
-            runner_image: None,
-            ca_certificate: None,
-        },
-    }
+        allow_install: true,
+        ..testing::vars(cloud.provider.name().as_str(), cloud.instance_type)
+    };
+    testing::request(vars, count)
 }
 
 /// Provisions machines of a cloud and gives how long that took, and how many there are then.

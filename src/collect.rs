@@ -145,7 +145,7 @@ async fn fetch(
         archive.write_all(&chunk).await.map_err(disk(parent))?;
     }
     archive.flush().await.map_err(disk(parent))?;
-    let found = hexadecimal(&digest.finalize());
+    let found = hex::encode(digest.finalize());
     if found != file.sha256 {
         return Err(CollectError::Damaged {
             name: file.name.clone(),
@@ -164,15 +164,6 @@ async fn fetch(
         Err(error) => error.to_string(),
     };
     Err(CollectError::Archive { name, task, detail })
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Takes the known files out of an archive into a folder that appears as a whole.

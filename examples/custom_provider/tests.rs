@@ -3,7 +3,6 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use railsbench::id::InstanceType;
 use railsbench::providers::MemoryJournal;
 use railsbench::providers::conformance::{Subject, check};
 use railsbench::providers::testing;
@@ -23,34 +22,15 @@ fn request(folder: &Path, test: &str, instance_type: &str) -> ProvisionRequest {
     let runner = folder.join("runner");
     fs::write(&runner, PATIENT).unwrap();
     fs::set_permissions(&runner, fs::Permissions::from_mode(0o755)).unwrap();
-    let run_id = RunId::new(format!("{test}-{}", std::process::id())).unwrap();
-    let instance_type = InstanceType::new(instance_type).unwrap();
-    let max_lifetime = Duration::from_mins(1);
-    ProvisionRequest {
-        role: Role::Runner,
-        run_id: run_id.clone(),
-        instance_type: instance_type.clone(),
-        label: instance_type.to_string(),
-        count: 2,
-        first: 1,
-        region: None,
-        expected_work: Duration::from_secs(5),
-        max_lifetime,
-        vars: UserDataVars {
-            orchestrator_url: "http://127.0.0.1:9/".to_owned(),
-            api_key: "run-token-that-nobody-may-see".to_owned().into(),
-            run_id,
-            provider: ProviderName::new("wrapper").unwrap(),
-            instance_type,
-            ruby_version: None,
-            max_lifetime,
-            allow_install: false,
-            runner: Some(runner.display().to_string()),
-            runners: Vec::new(),
-            runner_image: None,
-            ca_certificate: None,
-        },
-    }
+    let vars = UserDataVars {
+        run_id: RunId::new(format!("{test}-{}", std::process::id())).unwrap(),
+        orchestrator_url: "http://127.0.0.1:9/".to_owned(),
+        api_key: "run-token-that-nobody-may-see".to_owned().into(),
+        max_lifetime: Duration::from_mins(1),
+        runner: Some(runner.display().to_string()),
+        ..testing::vars("wrapper", instance_type)
+    };
+    testing::request(vars, 2)
 }
 
 #[tokio::test]

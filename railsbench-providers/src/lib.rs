@@ -17,6 +17,15 @@ pub mod aws;
 pub mod azure;
 pub mod catalog;
 pub mod conformance;
+#[cfg(any(
+    feature = "aws",
+    feature = "azure",
+    feature = "docker",
+    feature = "gcp",
+    feature = "heroku",
+    feature = "local"
+))]
+mod diary;
 #[cfg(feature = "docker")]
 pub mod docker;
 #[cfg(any(feature = "aws", feature = "gcp"))]

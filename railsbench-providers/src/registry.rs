@@ -88,12 +88,11 @@ impl std::fmt::Debug for Registry {
 
 #[cfg(all(test, feature = "local"))]
 mod tests {
-    use std::time::Duration;
 
-    use railsbench_core::id::{InstanceType, RunId};
-    use railsbench_core::provider::{RunnerFile, RunnerTarget, UserDataVars};
+    use railsbench_core::provider::UserDataVars;
 
     use super::*;
+    use crate::testing;
 
     #[test]
     fn what_is_compiled_in_is_what_is_registered() {
@@ -108,25 +107,14 @@ mod tests {
 
     #[test]
     fn every_provider_carries_the_orchestrators_own_ca() {
-        let runner = |target| RunnerFile { target, sha256: "0a".repeat(32) };
         let state = tempfile::tempdir().unwrap();
         for provider in Registry::standard(state.path()).iter() {
             let (instance_type, ..) = provider.instance_types().remove(0);
             let vars = UserDataVars {
-                orchestrator_url: "https://bench.example.com/".to_owned(),
-                api_key: "t0ken".to_owned().into(),
-                run_id: RunId::new("r1").unwrap(),
-                provider: provider.name().clone(),
-                instance_type: InstanceType::new(instance_type).unwrap(),
-                ruby_version: None,
-                max_lifetime: Duration::from_hours(1),
-                allow_install: false,
                 runner: Some("/opt/railsbench-runner".to_owned()),
-                runners: RunnerTarget::ALL.map(runner).to_vec(),
-                runner_image: None,
-                ca_certificate: None,
+                ..testing::vars(provider.name().as_str(), &instance_type)
             };
-            crate::testing::assert_carries_ca(provider.as_ref(), &vars);
+            testing::assert_carries_ca(provider.as_ref(), &vars);
         }
     }
 

@@ -1,6 +1,5 @@
 //! `result.tar.gz` and `error.tar.gz`: what a task leaves, packed in one file.
 
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::PathBuf;
@@ -49,7 +48,7 @@ impl Archive {
         }
         let mut sink = tar.into_inner()?.finish()?;
         sink.flush()?;
-        Ok(Self { path, size: sink.size, sha256: hexadecimal(&sink.hash.finalize()) })
+        Ok(Self { path, size: sink.size, sha256: hex::encode(sink.hash.finalize()) })
     }
 }
 
@@ -68,15 +67,7 @@ fn append(
 
 /// The SHA-256 of some bytes, 64 lower-case hexadecimal digits.
 pub(crate) fn sha256_hexadecimal(bytes: &[u8]) -> String {
-    hexadecimal(&Sha256::digest(bytes))
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::encode(Sha256::digest(bytes))
 }
 
 /// Counts and hashes what is written through it.

@@ -10,8 +10,6 @@ use std::time::SystemTime;
 use railsbench_core::provider::{RunnerFile, RunnerTarget};
 use sha2::{Digest, Sha256};
 
-use crate::artifacts::archive::hexadecimal;
-
 /// What the executable is called, as Cargo builds it.
 const NAME: &str = "railsbench-runner";
 
@@ -141,7 +139,7 @@ impl RunnerFiles {
                 length => hash.update(&part[..length]),
             }
         }
-        let sha256 = hexadecimal(&hash.finalize());
+        let sha256 = hex::encode(hash.finalize());
         let mut measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
         measured.insert(target, (version, sha256.clone()));
         Ok(sha256)

@@ -72,7 +72,6 @@ fn a_mock_run_leaves_results_and_nothing_else() {
 }
 
 #[test]
-#[ignore = "puma_http yields no times in a container of one CPU yet"]
 fn rails_runs_in_a_container_without_rights() {
     let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
@@ -96,7 +95,6 @@ fn rails_runs_in_a_container_without_rights() {
 
 /// A process that is killed cannot clean up; whoever comes later can, without its state.
 #[test]
-#[ignore = "the container is not seen by its labels yet when many tasks wait"]
 fn a_killed_run_is_torn_down_by_its_labels() {
     let _turn = turn();
     let folder = tempfile::tempdir().unwrap();

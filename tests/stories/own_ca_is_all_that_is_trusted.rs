@@ -2,25 +2,16 @@
 //! nothing else, and whoever is not, or is given another, sends no token.
 
 use std::path::{Path, PathBuf};
-use std::process::Output;
-use std::time::Duration;
 
 use railsbench::client::OperatorClient;
-use railsbench::config::RunConfig;
-use railsbench::id::{InstanceType, ProviderName};
-use railsbench::provider::{Arch, CaCertificate, UserData, UserDataVars};
+use railsbench::provider::{CaCertificate, UserDataVars};
 use railsbench::providers::testing::StandInMachine;
-use railsbench::providers::vm::StartupScript;
 use railsbench::server::{Server, ServerConfig, TlsConfig};
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
-use crate::support::{Cli, assert_completed, program, run_id};
-
-#[cfg(target_arch = "x86_64")]
-const ARCH: Arch = Arch::X86_64;
-#[cfg(target_arch = "aarch64")]
-const ARCH: Arch = Arch::Aarch64;
+use crate::support::boot::{Boot, boot, machine, user_data_vars};
+use crate::support::{Cli, assert_completed, program};
 
 /// An orchestrator with a CA of its own, which hands out the runner of this build.
 struct World {
@@ -45,29 +36,11 @@ impl World {
 
     /// User data for a run of one mock task.
     async fn vars(&self, id: &str, ca: Option<CaCertificate>) -> UserDataVars {
-        let config = r#"{"ruby_version":"system","aws":["c5.large"],"mock":true}"#;
-        let id = run_id(id);
-        let made = self.client.create_run(&RunConfig::parse(config).unwrap(), &id).await.unwrap();
-        UserDataVars {
-            orchestrator_url: self.server.url().to_string(),
-            api_key: made.run_token.unwrap(),
-            run_id: id,
-            provider: ProviderName::new("aws").unwrap(),
-            instance_type: InstanceType::new("c5.large").unwrap(),
-            ruby_version: None,
-            max_lifetime: Duration::from_mins(10),
-            allow_install: false,
-            runner: None,
-            runners: self.client.runners().await.unwrap(),
-            runner_image: None,
-            ca_certificate: ca,
-        }
+        UserDataVars { ca_certificate: ca, ..user_data_vars(&self.client, id).await }
     }
 
     fn machine(&self, name: &str) -> StandInMachine {
-        let folder = self.folder.path().join(format!("machine-{name}"));
-        std::fs::create_dir(&folder).unwrap();
-        StandInMachine::new(&folder).unwrap()
+        machine(self.folder.path(), name)
     }
 }
 
@@ -86,25 +59,13 @@ async fn other_ca(folder: &Path) -> (PathBuf, CaCertificate) {
     (folder.join("other/ca.pem"), ca)
 }
 
-async fn boot(machine: &StandInMachine, vars: &UserDataVars) -> (Output, String) {
-    let template = "#!/bin/sh\n{{> vm-head}}\nend_machine() {\n  shutdown -h now\n}\n{{> vm-main}}";
-    let provider = ProviderName::new("aws").unwrap();
-    let script = StartupScript::new(provider, template, 16_384).unwrap();
-    let data: UserData = script.render(vars, ARCH).unwrap();
-    let mut command = machine.boot(&data).unwrap();
-    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned()
-        + &String::from_utf8_lossy(&output.stderr);
-    (output, said)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_machine_that_is_given_the_ca_works() {
     let world = World::new().await;
     let vars = world.vars("given", Some(world.ca())).await;
     let machine = world.machine("a");
-    let (output, said) = boot(&machine, &vars).await;
-    assert!(output.status.success(), "{said}");
+    let Boot { succeeded, said } = boot(&machine, &vars).await;
+    assert!(succeeded, "{said}");
     assert_completed(&world.client.run(&vars.run_id).await.unwrap(), 1);
     assert!(machine.has_ended());
     world.server.shutdown().await.unwrap();
@@ -119,8 +80,8 @@ async fn a_machine_that_is_given_another_ca_or_none_runs_nothing() {
         let machine = world.machine(name);
         // It would wait before it tries again.
         machine.stand_in("sleep", "").unwrap();
-        let (output, said) = boot(&machine, &vars).await;
-        assert!(!output.status.success(), "{said}");
+        let Boot { succeeded, said } = boot(&machine, &vars).await;
+        assert!(!succeeded, "{said}");
         assert!(said.contains("the certificate of the orchestrator is not trusted"), "{said}");
         assert!(said.contains("refusing to call an orchestrator that does not prove"), "{said}");
         assert!(machine.has_ended() && !machine.path("state/runner").exists(), "{said}");
@@ -141,8 +102,8 @@ async fn a_machine_looks_for_cas_nowhere_else() {
         .find(|path| path.is_file())
         .expect("this test needs curl; apt-get install curl");
     machine.stand_in("curl", &format!("{} --verbose \"$@\"", real.display())).unwrap();
-    let (output, said) = boot(&machine, &vars).await;
-    assert!(output.status.success(), "{said}");
+    let Boot { succeeded, said } = boot(&machine, &vars).await;
+    assert!(succeeded, "{said}");
     let line = |start: &str| said.lines().find(|line| line.contains(start)).unwrap_or_default();
     assert!(line("CAfile: ").ends_with("/state/ca.pem"), "{said}");
     let folder = line("CApath: ").rsplit(' ').next().unwrap();

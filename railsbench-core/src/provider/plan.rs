@@ -43,6 +43,20 @@ pub struct ProvisionRequest {
     pub vars: UserDataVars,
 }
 
+impl ProvisionRequest {
+    /// What goes into the user data of a provider's machines: run, instance type and lifetime are
+    /// those of the request.
+    pub fn user_data_vars(&self, provider: ProviderName) -> UserDataVars {
+        UserDataVars {
+            run_id: self.run_id.clone(),
+            provider,
+            instance_type: self.instance_type.clone(),
+            max_lifetime: self.max_lifetime,
+            ..self.vars.clone()
+        }
+    }
+}
+
 /// A machine that would be made.
 #[derive(Debug, Clone, Serialize)]
 pub struct PlannedMachine {

@@ -7,7 +7,6 @@
 
 mod api;
 mod catalog;
-mod diary;
 mod naming;
 mod plan;
 mod preflight;

@@ -125,41 +125,23 @@ fn price(name: &str, region: &str) -> Option<Price> {
 #[cfg(test)]
 mod tests {
     use railsbench_core::config::RubyVersion;
-    use railsbench_core::id::{InstanceType, RunId};
-    use railsbench_core::provider::{Role, RunnerFile, RunnerTarget, ShapeError, UserDataVars};
+    use railsbench_core::id::RunId;
+    use railsbench_core::provider::{Role, ShapeError, UserDataVars};
 
     use super::*;
+    use crate::testing;
 
     fn request(instance_type: &str) -> ProvisionRequest {
-        let run_id = RunId::new("1732470000").unwrap();
-        let instance_type = InstanceType::new(instance_type).unwrap();
-        let max_lifetime = Duration::from_hours(4);
-        let runner = |target| RunnerFile { target, sha256: "5e".repeat(32) };
-        ProvisionRequest {
-            role: Role::Runner,
-            run_id: run_id.clone(),
-            instance_type: instance_type.clone(),
-            label: instance_type.to_string(),
-            count: 2,
-            first: 1,
-            region: None,
-            expected_work: Duration::from_mins(56),
-            max_lifetime,
-            vars: UserDataVars {
-                orchestrator_url: "https://bench.example.com/".to_owned(),
-                api_key: "rbt_5ecret".to_owned().into(),
-                run_id,
-                provider: provider_name(),
-                instance_type,
-                ruby_version: Some(RubyVersion::Version("3.4.1".to_owned())),
-                max_lifetime,
-                allow_install: true,
-                runner: None,
-                runners: vec![runner(RunnerTarget::X86Musl), runner(RunnerTarget::ArmMusl)],
-                runner_image: None,
-                ca_certificate: None,
-            },
-        }
+        let vars = UserDataVars {
+            run_id: RunId::new("1732470000").unwrap(),
+            api_key: "rbt_5ecret".to_owned().into(),
+            ruby_version: Some(RubyVersion::Version("3.4.1".to_owned())),
+            allow_install: true,
+            max_lifetime: Duration::from_hours(4),
+            ..testing::vars("aws", instance_type)
+        };
+        let expected_work = Duration::from_mins(56);
+        ProvisionRequest { expected_work, ..testing::request(vars, 2) }
     }
 
     fn planned(request: &ProvisionRequest) -> Plan {

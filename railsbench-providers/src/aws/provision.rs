@@ -16,12 +16,12 @@ use railsbench_core::provider::{
 };
 
 use super::api::{Aws, Failure, Instance, Launch, RegionApi, Zone};
-use super::diary::Diary;
 use super::naming::{DEFAULT_REGION, machine_id, provider_name, token_prefix};
 use super::plan::GROUP;
 use super::removal::{Pace, take_back};
 use super::tags::Labels;
 use super::user_data;
+use crate::diary::Diary;
 use crate::vm::Tags;
 
 /// In words, as the journal calls it.
@@ -39,10 +39,12 @@ pub(super) async fn run(
 ) -> Result<Deployment, ProviderError> {
     let region = plan.machines.first().and_then(|machine| machine.region.as_deref());
     let api = aws.region(region.unwrap_or(DEFAULT_REGION)).await;
+    let diary = Diary::new(journal, provider_name(), plan.run_id.clone())
+        .within(Some(api.name().to_owned()));
     let work = Provision {
         before: api.instances(&Scope::run(plan.run_id.clone())).await?,
-        past: Diary::read(&journal).await?,
-        diary: Diary { journal, plan, region: api.name() },
+        past: diary.entries().await?,
+        diary,
         made: Mutex::default(),
         tags: Tags::new(&plan.run_id, Timestamp::now(), plan.max_lifetime),
         api: &api,
@@ -74,7 +76,7 @@ struct Provision<'a> {
     /// The run's instances before this call.
     before: Vec<Instance>,
     past: Vec<JournalEntry>,
-    diary: Diary<'a>,
+    diary: Diary,
     made: Mutex<Made>,
     tags: Tags,
 }
@@ -327,9 +329,7 @@ impl Provision<'_> {
         let name = self.plan.resources.iter().find(|resource| resource.kind == GROUP);
         removed.extend(name.filter(|_| group.is_some()).map(|found| (GROUP, found.name.as_str())));
         for (kind, token) in removed {
-            if let Err(error) = self.diary.write(kind, token, JournalStep::Removed).await {
-                tracing::warn!(%error, kind, token, "removed, but the journal does not say so");
-            }
+            self.diary.removed(kind, token).await;
         }
         cause
     }

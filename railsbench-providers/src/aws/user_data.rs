@@ -66,10 +66,9 @@ fn pack(text: &[u8]) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use std::io::Read;
-    use std::time::Duration;
 
     use railsbench_core::config::RubyVersion;
-    use railsbench_core::id::{InstanceType, RunId};
+
     use railsbench_core::provider::{RunnerFile, RunnerTarget};
     use secrecy::ExposeSecret;
 
@@ -79,18 +78,10 @@ mod tests {
     fn vars(instance_type: &str) -> UserDataVars {
         let runner = |target, digits: &str| RunnerFile { target, sha256: digits.repeat(32) };
         UserDataVars {
-            orchestrator_url: "https://bench.example.com/".to_owned(),
-            api_key: "a $ecret".to_owned().into(),
-            run_id: RunId::new("r1").unwrap(),
-            provider: provider_name(),
-            instance_type: InstanceType::new(instance_type).unwrap(),
             ruby_version: Some(RubyVersion::Version("3.4.1".to_owned())),
-            max_lifetime: Duration::from_hours(1),
             allow_install: true,
-            runner: None,
             runners: vec![runner(RunnerTarget::X86Musl, "86"), runner(RunnerTarget::ArmMusl, "a6")],
-            runner_image: None,
-            ca_certificate: None,
+            ..testing::vars("aws", instance_type)
         }
     }
 

@@ -4,13 +4,12 @@
 //! journal before it is made. What was made is taken back if the rest cannot be made.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use railsbench_core::provider::{
-    Deployment, Journal, JournalEntry, JournalStep, Machine, MachineState, Plan, PlannedMachine,
-    ProviderError,
+    Deployment, Journal, JournalStep, Machine, MachineState, Plan, PlannedMachine, ProviderError,
 };
 use reqwest::Method;
 use serde_json::Value;
@@ -24,6 +23,7 @@ use super::machine::{Group, MachineIds, state};
 use super::naming::{DEFAULT_REGION, group_name, provider_name};
 use super::removal::{Tenant, Tenants, is_bare, remove_group, remove_machine, remove_unplaced};
 use super::sku::Sku;
+use crate::diary::Diary;
 use crate::vm::Tags;
 
 /// How many machines are made at a time.
@@ -50,7 +50,9 @@ pub(super) async fn run(
         tagged: body::tags(&tags),
         group,
         sku,
-        diary: Diary { journal, plan, region, open: Mutex::default() },
+        diary: Diary::new(journal, provider_name(), plan.run_id.clone())
+            .within(Some(region.to_owned())),
+        announced: Mutex::default(),
         made: Mutex::default(),
     };
     match work.all().await {
@@ -134,7 +136,9 @@ struct Provision<'a> {
     tagged: Value,
     group: Group,
     sku: Sku,
-    diary: Diary<'a>,
+    diary: Diary,
+    /// Kinds and ids of what was written down as intended.
+    announced: Mutex<BTreeSet<(String, String)>>,
     /// The machines that were not there before, by name.
     made: Mutex<BTreeSet<String>>,
 }
@@ -162,6 +166,11 @@ impl Provision<'_> {
             .map_err(|error| error.into_error(&format!("making the {kind} {}", last(id))))
     }
 
+    async fn announce(&self, kind: &str, id: &str) -> Result<(), ProviderError> {
+        self.announced().insert((kind.to_owned(), id.to_owned()));
+        self.diary.write(kind, id, JournalStep::Intend).await
+    }
+
     /// Writes it down, makes it, and writes that down. The outer error is the journal's.
     async fn try_make(
         &self,
@@ -169,7 +178,7 @@ impl Provision<'_> {
         id: &str,
         body: &Value,
     ) -> Result<Result<(), ArmError>, ProviderError> {
-        self.diary.write(kind, id, JournalStep::Intend).await?;
+        self.announce(kind, id).await?;
         if let Err(error) = self.arm.put(&format!("making the {kind}"), id, body).await {
             return Ok(Err(error));
         }
@@ -182,7 +191,7 @@ impl Provision<'_> {
         let ids = self.group.machine(&machine.name);
         if self.is_there(&ids).await? {
             let kind = "virtual machine";
-            self.diary.write(kind, &ids.machine, JournalStep::Intend).await?;
+            self.announce(kind, &ids.machine).await?;
             let created = JournalStep::Created { id: ids.machine.clone() };
             self.diary.write(kind, &ids.machine, created).await?;
         } else {
@@ -271,9 +280,12 @@ impl Provision<'_> {
                 ),
             };
         }
-        self.diary
-            .close(|id| group_is_gone || names.iter().any(|name| self.group.machine(name).owns(id)))
-            .await;
+        let is_gone =
+            |id: &str| group_is_gone || names.iter().any(|name| self.group.machine(name).owns(id));
+        let announced = self.announced().clone();
+        for (kind, id) in announced.iter().filter(|(_, id)| is_gone(id)) {
+            self.diary.removed(kind, id).await;
+        }
         cause
     }
 
@@ -285,7 +297,11 @@ impl Provision<'_> {
         Ok(bare)
     }
 
-    fn made(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+    fn announced(&self) -> MutexGuard<'_, BTreeSet<(String, String)>> {
+        self.announced.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn made(&self) -> MutexGuard<'_, BTreeSet<String>> {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -293,51 +309,4 @@ impl Provision<'_> {
 /// The last part of an id: a name.
 fn last(id: &str) -> &str {
     id.rsplit_once('/').map_or(id, |(_, name)| name)
-}
-
-/// What is written down of one provision.
-struct Diary<'a> {
-    journal: Arc<dyn Journal>,
-    plan: &'a Plan,
-    region: &'a str,
-    /// Kinds and ids of what was announced.
-    open: Mutex<BTreeSet<(String, String)>>,
-}
-
-impl Diary<'_> {
-    async fn write(&self, kind: &str, id: &str, step: JournalStep) -> Result<(), ProviderError> {
-        if step == JournalStep::Intend {
-            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-            open.insert((kind.to_owned(), id.to_owned()));
-        }
-        let entry = JournalEntry {
-            at: Timestamp::now(),
-            provider: provider_name(),
-            run_id: self.plan.run_id.clone(),
-            kind: kind.to_owned(),
-            token: id.to_owned(),
-            region: Some(self.region.to_owned()),
-            step,
-        };
-        let journal = Arc::clone(&self.journal);
-        match tokio::task::spawn_blocking(move || journal.record(&entry)).await {
-            Ok(recorded) => Ok(recorded?),
-            Err(error) => Err(ProviderError::Call {
-                provider: provider_name(),
-                action: "writing the journal".to_owned(),
-                detail: error.to_string(),
-            }),
-        }
-    }
-
-    /// Writes down that what was announced has gone. The world is as it should be also if that
-    /// cannot be written.
-    async fn close(&self, is_gone: impl Fn(&str) -> bool) {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for (kind, id) in open.iter().filter(|(_, id)| is_gone(id)) {
-            if let Err(error) = self.write(kind, id, JournalStep::Removed).await {
-                tracing::warn!(%error, id, "removed, but the journal does not say so");
-            }
-        }
-    }
 }

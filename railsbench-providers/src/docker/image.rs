@@ -4,7 +4,6 @@
 //! is noticed, and can be made again from the same base.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -177,10 +176,7 @@ impl RunnerProgram {
         })?;
         let arch = arch_of(&bytes)
             .ok_or_else(|| failed("it is no Linux executable for x86_64 or aarch64".to_owned()))?;
-        let sha256 = Sha256::digest(&bytes).iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
+        let sha256 = hex::encode(Sha256::digest(&bytes));
         Ok(Self { bytes, arch, sha256 })
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use railsbench_core::provider::{
     CostRange, Expectations, Plan, PlanError, PlannedMachine, PlannedResource, ProvisionRequest,
-    Role, UserDataVars,
+    Role,
 };
 
 use super::daemon::Facts;
@@ -27,13 +27,7 @@ pub(super) const NETWORK: &str = "network";
 pub(super) fn plan(request: &ProvisionRequest, facts: &Facts) -> Result<Plan, PlanError> {
     let size = size(request.instance_type.as_str(), &catalog::sizes(facts))?;
     check(request, size, facts)?;
-    let vars = UserDataVars {
-        run_id: request.run_id.clone(),
-        provider: provider_name(),
-        instance_type: request.instance_type.clone(),
-        max_lifetime: request.max_lifetime,
-        ..request.vars.clone()
-    };
+    let vars = request.user_data_vars(provider_name());
     let machines = (0..request.count)
         .map(|number| PlannedMachine {
             name: container_name(

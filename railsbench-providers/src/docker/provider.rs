@@ -16,6 +16,7 @@ use super::daemon::{Daemon, failed};
 use super::naming::{provider_name, size};
 use super::provision::Maker;
 use super::{catalog, checks, plan, removal, user_data};
+use crate::diary::Diary;
 
 /// A Docker daemon as a provider. Cheap to make: nothing is connected before it is needed.
 pub struct DockerProvider {
@@ -100,7 +101,8 @@ impl Provider for DockerProvider {
     ) -> Result<Deployment, ProviderError> {
         let _turn = self.turn.lock().await;
         let api = Api::of(&self.daemon).await?;
-        let mut maker = Maker { api, daemon: &self.daemon, plan, journal, made: Vec::new() };
+        let diary = Diary::new(journal, self.name.clone(), plan.run_id.clone());
+        let mut maker = Maker { api, daemon: &self.daemon, plan, diary, made: Vec::new() };
         match maker.make().await {
             Ok(machines) => Ok(Deployment {
                 provider: self.name.clone(),

@@ -1,14 +1,11 @@
 //! Makes what a plan says, and takes it back if that fails.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use railsbench_core::id::{ImageName, MachineId, RunId};
-use railsbench_core::provider::{
-    Journal, JournalEntry, JournalStep, Machine, Plan, PlannedMachine, ProviderError,
-};
+use railsbench_core::provider::{JournalStep, Machine, Plan, PlannedMachine, ProviderError};
 
 use super::api::Api;
 use super::container::{self, Settings, longest_life};
@@ -17,6 +14,7 @@ use super::daemon::{Daemon, Facts, failed};
 use super::image::{self, Made, Recipe, RunnerProgram};
 use super::naming::{Size, network_name, provider_name};
 use super::plan::NETWORK;
+use crate::diary::Diary;
 use crate::vm::Tags;
 
 /// What a machine is called in lists and the journal.
@@ -81,7 +79,7 @@ pub(super) struct Maker<'a> {
     pub(super) api: Api<'a>,
     pub(super) daemon: &'a Daemon,
     pub(super) plan: &'a Plan,
-    pub(super) journal: Arc<dyn Journal>,
+    pub(super) diary: Diary,
     /// What this provision has made, oldest first.
     pub(super) made: Vec<Thing>,
 }
@@ -132,7 +130,7 @@ impl Maker<'_> {
     /// Makes sure that the run has its network, and gives its id.
     async fn ensure_network(&mut self) -> Result<String, ProviderError> {
         let name = network_name(&self.plan.run_id);
-        self.record(NETWORK, &name, JournalStep::Intend).await?;
+        self.diary.write(NETWORK, &name, JournalStep::Intend).await?;
         let id = if let Some(id) = self.network().await? {
             id
         } else {
@@ -143,7 +141,7 @@ impl Maker<'_> {
             }
             id
         };
-        self.record(NETWORK, &name, JournalStep::Created { id: id.clone() }).await?;
+        self.diary.write(NETWORK, &name, JournalStep::Created { id: id.clone() }).await?;
         Ok(id)
     }
 
@@ -164,7 +162,7 @@ impl Maker<'_> {
         let name = &planned.name;
         let id = MachineId::new(name.as_str())
             .map_err(|error| failed("making a machine", error.to_string()))?;
-        self.record(CONTAINER, name, JournalStep::Intend).await?;
+        self.diary.write(CONTAINER, name, JournalStep::Intend).await?;
         let there = self.api.container(name).await?;
         if let Some(there) = &there
             && there.tags.run_id.as_ref() != Some(&self.plan.run_id)
@@ -180,7 +178,7 @@ impl Maker<'_> {
             self.made.push(Thing::Container(name.clone()));
             self.start(planned, network, facts).await?;
         }
-        self.record(CONTAINER, name, JournalStep::Created { id: name.clone() }).await?;
+        self.diary.write(CONTAINER, name, JournalStep::Created { id: name.clone() }).await?;
         Ok(Machine {
             id,
             name: name.clone(),
@@ -250,9 +248,7 @@ impl Maker<'_> {
             };
             match removed {
                 Ok(()) => {
-                    if let Err(error) = self.record(kind, &name, JournalStep::Removed).await {
-                        tracing::warn!(%error, name, "removed, but the journal does not say so");
-                    }
+                    self.diary.removed(kind, &name).await;
                 }
                 Err(error) => problem = problem.or(Some(error)),
             }
@@ -273,28 +269,6 @@ impl Maker<'_> {
         match id {
             Some(id) => self.api.remove_network(&id).await,
             None => Ok(()),
-        }
-    }
-
-    async fn record(
-        &self,
-        kind: &str,
-        token: &str,
-        step: JournalStep,
-    ) -> Result<(), ProviderError> {
-        let entry = JournalEntry {
-            at: Timestamp::now(),
-            provider: provider_name(),
-            run_id: self.plan.run_id.clone(),
-            kind: kind.to_owned(),
-            token: token.to_owned(),
-            region: None,
-            step,
-        };
-        let journal = Arc::clone(&self.journal);
-        match tokio::task::spawn_blocking(move || journal.record(&entry)).await {
-            Ok(recorded) => Ok(recorded?),
-            Err(error) => Err(failed("writing the journal", error.to_string())),
         }
     }
 }

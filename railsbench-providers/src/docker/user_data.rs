@@ -28,29 +28,18 @@ pub(super) fn render(vars: &UserDataVars) -> Result<UserData, RenderError> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::time::Duration;
 
     use railsbench_core::config::RubyVersion;
-    use railsbench_core::id::{InstanceType, RunId};
+    use railsbench_core::id::RunId;
 
-    use super::super::naming::provider_name;
     use super::*;
     use crate::testing;
 
     pub(in super::super) fn vars(instance_type: &str) -> UserDataVars {
         UserDataVars {
-            orchestrator_url: "https://bench.example.com/".to_owned(),
-            api_key: "a $ecret".to_owned().into(),
             run_id: RunId::new("Run.1").unwrap(),
-            provider: provider_name(),
-            instance_type: InstanceType::new(instance_type).unwrap(),
             ruby_version: Some(RubyVersion::Version("3.4.1".to_owned())),
-            max_lifetime: Duration::from_hours(1),
-            allow_install: false,
-            runner: None,
-            runners: Vec::new(),
-            runner_image: None,
-            ca_certificate: None,
+            ..testing::vars("docker", instance_type)
         }
     }
 

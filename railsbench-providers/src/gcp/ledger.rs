@@ -4,15 +4,14 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
 use railsbench_core::id::RunId;
-use railsbench_core::provider::{Journal, JournalEntry, JournalError, JournalStep, ProviderError};
+use railsbench_core::provider::{Journal, JournalEntry, JournalStep, ProviderError};
 use uuid::Uuid;
 
 use super::api::Place;
-use super::errors::call;
 use super::naming::provider_name;
 use super::plan::FIREWALL;
+use crate::diary::Diary;
 
 /// The kind of a machine in journals and lists.
 pub(super) const INSTANCE: &str = "instance";
@@ -43,8 +42,7 @@ impl Item {
 
 /// What one provision intends and makes.
 pub(super) struct Ledger {
-    journal: Arc<dyn Journal>,
-    run_id: RunId,
+    diary: Diary,
     region: String,
     /// What may exist by its doing, with the token of the intent.
     touched: Mutex<BTreeSet<(Item, String)>>,
@@ -52,15 +50,15 @@ pub(super) struct Ledger {
 
 impl Ledger {
     pub(super) fn new(journal: Arc<dyn Journal>, run_id: RunId, region: &str) -> Self {
-        Self { journal, run_id, region: region.to_owned(), touched: Mutex::default() }
+        let diary = Diary::new(journal, provider_name(), run_id);
+        Self { diary, region: region.to_owned(), touched: Mutex::default() }
     }
 
     /// Writes down what is about to be made, and gives the token of that. An intent that was
     /// written down and of which it is not known what came, as after a crash, is taken up again:
     /// then Google knows the request if it has had it.
     pub(super) async fn intend(&self, item: &Item) -> Result<String, ProviderError> {
-        let journal = Arc::clone(&self.journal);
-        let entries = blocking(move || journal.entries()).await?;
+        let entries = self.diary.entries().await?;
         let id = item.id();
         let token = open_intent(&entries, item.kind(), &id)
             .unwrap_or_else(|| format!("{id}#{}", Uuid::from_u128(rand::random()).simple()));
@@ -107,17 +105,8 @@ impl Ledger {
             Item::Firewall(_) => &self.region,
             Item::Instance(place) => &place.zone,
         };
-        let entry = JournalEntry {
-            at: Timestamp::now(),
-            provider: provider_name(),
-            run_id: self.run_id.clone(),
-            kind: item.kind().to_owned(),
-            token: token.to_owned(),
-            region: Some(place.clone()),
-            step,
-        };
-        let journal = Arc::clone(&self.journal);
-        blocking(move || journal.record(&entry)).await
+        let diary = self.diary.clone().within(Some(place.clone()));
+        diary.write(item.kind(), token, step).await
     }
 }
 
@@ -135,15 +124,6 @@ fn open_intent(entries: &[JournalEntry], kind: &str, id: &str) -> Option<String>
 /// The request id of a token: a UUID of version 5, so that the same intent is the same request.
 pub(super) fn request_id(token: &str) -> String {
     Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("railsbench {token}").as_bytes()).to_string()
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, JournalError> + Send + 'static,
-) -> Result<T, ProviderError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => Ok(done?),
-        Err(error) => Err(call("writing the journal", &error.to_string())),
-    }
 }
 
 #[cfg(test)]

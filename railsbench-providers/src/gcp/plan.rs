@@ -164,41 +164,22 @@ pub(super) fn is_region(text: &str) -> bool {
 pub(super) mod tests {
     use railsbench_core::config::RubyVersion;
     use railsbench_core::id::{InstanceType, RunId};
-    use railsbench_core::provider::{Role, RunnerFile, RunnerTarget, UserDataVars};
+    use railsbench_core::provider::UserDataVars;
 
     use super::*;
+    use crate::testing;
 
     pub(in crate::gcp) fn request(machine_type: &str) -> ProvisionRequest {
-        let run_id = RunId::new("1732470000").unwrap();
-        let instance_type = InstanceType::new(machine_type).unwrap();
-        let max_lifetime = Duration::from_hours(4);
-        let runners = [RunnerTarget::X86Musl, RunnerTarget::ArmMusl]
-            .map(|target| RunnerFile { target, sha256: "0123456789abcdef".repeat(4) });
-        ProvisionRequest {
-            role: Role::Runner,
-            run_id: run_id.clone(),
-            instance_type: instance_type.clone(),
-            label: machine_type.to_owned(),
-            count: 2,
-            first: 1,
-            region: None,
-            expected_work: Duration::from_mins(20),
-            max_lifetime,
-            vars: UserDataVars {
-                orchestrator_url: "https://bench.example.com/".to_owned(),
-                api_key: "rbr_the-token".to_owned().into(),
-                run_id,
-                provider: provider_name(),
-                instance_type,
-                ruby_version: Some(RubyVersion::Version("3.4".to_owned())),
-                max_lifetime,
-                allow_install: true,
-                runner: None,
-                runners: runners.to_vec(),
-                runner_image: None,
-                ca_certificate: None,
-            },
-        }
+        let vars = UserDataVars {
+            run_id: RunId::new("1732470000").unwrap(),
+            api_key: "rbr_the-token".to_owned().into(),
+            ruby_version: Some(RubyVersion::Version("3.4".to_owned())),
+            allow_install: true,
+            max_lifetime: Duration::from_hours(4),
+            ..testing::vars("gcp", machine_type)
+        };
+        let expected_work = Duration::from_mins(20);
+        ProvisionRequest { expected_work, ..testing::request(vars, 2) }
     }
 
     #[test]

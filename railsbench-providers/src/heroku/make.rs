@@ -1,11 +1,10 @@
 //! Makes what a plan says, and takes it back if that fails.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use railsbench_core::provider::{Journal, JournalEntry, JournalStep, Machine, Plan, ProviderError};
+use railsbench_core::provider::{JournalStep, Machine, Plan, ProviderError};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::api::{Api, Build, BuildStatus, ConfigVars};
@@ -18,6 +17,7 @@ use super::settings::Settings;
 use super::tags;
 use super::user_data::config_vars;
 use super::watch::quantity;
+use crate::diary::Diary;
 use crate::rest::RestError;
 use crate::vm::tags::Tags;
 
@@ -32,7 +32,7 @@ pub(super) struct Maker<'a> {
     pub(super) api: &'a Api,
     pub(super) settings: &'a Settings,
     pub(super) plan: &'a Plan,
-    pub(super) journal: Arc<dyn Journal>,
+    pub(super) diary: Diary,
     pub(super) patience: Patience,
     /// What this provision has changed, oldest first.
     pub(super) made: Vec<Made>,
@@ -94,9 +94,9 @@ impl Maker<'_> {
     /// Makes sure that there is an app with the run's config vars, and that its release is there
     /// or is being built. Gives the build.
     async fn make_app(&mut self, app: &str) -> Result<Option<Build>, ProviderError> {
-        self.record("app", app, JournalStep::Intend).await?;
+        self.diary.write("app", app, JournalStep::Intend).await?;
         let vars = self.ensure_app(app).await?;
-        self.record("app", app, JournalStep::Created { id: app.to_owned() }).await?;
+        self.diary.write("app", app, JournalStep::Created { id: app.to_owned() }).await?;
         self.ensure_config_vars(app, &vars).await?;
         self.ensure_release(app).await
     }
@@ -219,7 +219,7 @@ impl Maker<'_> {
     /// Scales the process type up to the highest number. What runs already goes on.
     async fn make_dynos(&mut self, app: &str, keys: Vec<&DynoKey>) -> Result<(), ProviderError> {
         for key in &keys {
-            self.record("dyno", &key.to_string(), JournalStep::Intend).await?;
+            self.diary.write("dyno", &key.to_string(), JournalStep::Intend).await?;
         }
         if let Some(last) = keys.iter().max_by_key(|key| key.number) {
             let formation = self.api.formation(app).await?.unwrap_or_default();
@@ -232,7 +232,7 @@ impl Maker<'_> {
         }
         for key in &keys {
             let step = JournalStep::Created { id: key.to_string() };
-            self.record("dyno", &key.to_string(), step).await?;
+            self.diary.write("dyno", &key.to_string(), step).await?;
         }
         Ok(())
     }
@@ -260,9 +260,7 @@ impl Maker<'_> {
             }
         }
         for app in gone {
-            if let Err(error) = self.record("app", &app, JournalStep::Removed).await {
-                tracing::warn!(%error, app, "removed, but the journal does not say so");
-            }
+            self.diary.removed("app", &app).await;
         }
         match problem {
             None => cause,
@@ -285,28 +283,6 @@ impl Maker<'_> {
             }
         }
         Ok(())
-    }
-
-    async fn record(
-        &self,
-        kind: &str,
-        token: &str,
-        step: JournalStep,
-    ) -> Result<(), ProviderError> {
-        let entry = JournalEntry {
-            at: Timestamp::now(),
-            provider: provider_name(),
-            run_id: self.plan.run_id.clone(),
-            kind: kind.to_owned(),
-            token: token.to_owned(),
-            region: self.plan.machines.first().and_then(|machine| machine.region.clone()),
-            step,
-        };
-        let journal = Arc::clone(&self.journal);
-        match tokio::task::spawn_blocking(move || journal.record(&entry)).await {
-            Ok(recorded) => Ok(recorded?),
-            Err(error) => Err(failed("writing the journal", error.to_string())),
-        }
     }
 }
 

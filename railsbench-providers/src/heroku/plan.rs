@@ -6,7 +6,7 @@ use railsbench_core::config::RubyVersion;
 use railsbench_core::money::Usd;
 use railsbench_core::provider::{
     Arch, CostItem, CostRange, Expectations, Plan, PlanError, PlannedMachine, PlannedResource,
-    ProvisionRequest, Rate, Role, RunnerFile, UserDataVars,
+    ProvisionRequest, Rate, Role, RunnerFile,
 };
 
 use super::catalog::CATALOG;
@@ -38,13 +38,7 @@ pub(super) fn plan(request: &ProvisionRequest, settings: &Settings) -> Result<Pl
     let shape = shape(request.instance_type.as_str())?;
     let size = size(&request.instance_type);
     check(request, &size, settings)?;
-    let vars = UserDataVars {
-        run_id: request.run_id.clone(),
-        provider: provider_name(),
-        instance_type: request.instance_type.clone(),
-        max_lifetime: request.max_lifetime,
-        ..request.vars.clone()
-    };
+    let vars = request.user_data_vars(provider_name());
     let region = match &settings.space {
         Some(_) => None,
         None => Some(request.region.clone().unwrap_or_else(|| DEFAULT_REGION.to_owned())),

@@ -23,6 +23,7 @@ use super::turns::Turns;
 use super::user_data::API_KEY;
 use super::watch::Watch;
 use super::{checks, naming, plan, setup, user_data};
+use crate::diary::Diary;
 use crate::rest::RetryPolicy;
 
 /// How long and how often to look until what was deleted is no longer listed.
@@ -149,11 +150,13 @@ impl Provider for HerokuProvider {
         plan: &Plan,
         journal: Arc<dyn Journal>,
     ) -> Result<Deployment, ProviderError> {
+        let region = plan.machines.first().and_then(|machine| machine.region.clone());
+        let diary = Diary::new(journal, self.name.clone(), plan.run_id.clone()).within(region);
         let mut maker = Maker {
             api: self.api()?,
             settings: &self.settings,
             plan,
-            journal,
+            diary,
             patience: self.patience,
             made: Vec::new(),
         };

@@ -121,7 +121,7 @@ impl Release {
             digest.update(file.content.as_bytes());
             digest.update([0]);
         }
-        format!("railsbench-{}", &hexadecimal(&digest.finalize())[..16])
+        format!("railsbench-{}", &hex::encode(digest.finalize())[..16])
     }
 
     /// The source as Heroku takes it, a `.tar.gz`. The same source gives the same bytes.
@@ -143,15 +143,7 @@ impl Release {
 
 /// A digest as Heroku writes it.
 pub(super) fn checksum(bytes: &[u8]) -> String {
-    format!("SHA256:{}", hexadecimal(&Sha256::digest(bytes)))
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    format!("SHA256:{}", hex::encode(Sha256::digest(bytes)))
 }
 
 fn file(path: &'static str, content: String) -> SourceFile {

@@ -90,34 +90,15 @@ fn spelling(vars: &UserDataVars) -> Option<(String, String)> {
 pub(super) mod tests {
     use std::collections::BTreeMap;
     use std::process::Command;
-    use std::time::Duration;
 
     use railsbench_core::config::RubyVersion;
-    use railsbench_core::id::{InstanceType, RunId};
-    use railsbench_core::provider::{RunnerFile, RunnerTarget};
 
     use super::super::release::GEMS;
     use super::*;
     use crate::testing;
 
     pub(in super::super) fn vars(size: &str, ruby_version: Option<RubyVersion>) -> UserDataVars {
-        UserDataVars {
-            orchestrator_url: "https://bench.example.com/".to_owned(),
-            api_key: "a $ecret".to_owned().into(),
-            run_id: RunId::new("r1").unwrap(),
-            provider: provider_name(),
-            instance_type: InstanceType::new(size).unwrap(),
-            ruby_version,
-            max_lifetime: Duration::from_hours(1),
-            allow_install: false,
-            runner: None,
-            runners: vec![RunnerFile {
-                target: RunnerTarget::X86Musl,
-                sha256: "0123456789abcdef".repeat(4),
-            }],
-            runner_image: None,
-            ca_certificate: None,
-        }
+        UserDataVars { ruby_version, ..testing::vars("heroku", size) }
     }
 
     fn version(text: &str) -> RubyVersion {

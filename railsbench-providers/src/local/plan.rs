@@ -5,7 +5,6 @@ use std::path::Path;
 use railsbench_core::config::RubyVersion;
 use railsbench_core::provider::{
     CostRange, Plan, PlanError, PlannedMachine, PlannedResource, ProvisionRequest, Role, Shape,
-    UserDataVars,
 };
 
 use super::naming::{MachineKey, machine_name, provider_name, shape};
@@ -45,13 +44,7 @@ pub(super) fn plan(
         .map_err(|error| unsupported(error.to_string(), "set another alias"))?;
     let key = MachineKey::new(&request.run_id, &name)
         .expect("a name that was just made is a machine's name");
-    let vars = UserDataVars {
-        run_id: request.run_id.clone(),
-        provider: provider_name(),
-        instance_type: request.instance_type.clone(),
-        max_lifetime: request.max_lifetime,
-        ..request.vars.clone()
-    };
+    let vars = request.user_data_vars(provider_name());
     Ok(Plan {
         provider: provider_name(),
         run_id: request.run_id.clone(),
@@ -102,43 +95,22 @@ fn unsupported(problem: impl Into<String>, fix: &str) -> PlanError {
 mod tests {
     use std::time::Duration;
 
-    use railsbench_core::id::{InstanceType, RunId};
     use railsbench_core::money::Usd;
-    use railsbench_core::provider::Arch;
+    use railsbench_core::provider::{Arch, UserDataVars};
 
     use super::*;
+    use crate::testing;
 
     const HOST: Shape = Shape { arch: Arch::X86_64, vcpus: Some(2), memory_bytes: Some(4 << 30) };
 
     fn request() -> ProvisionRequest {
-        let run_id = RunId::new("r1").unwrap();
-        let instance_type = InstanceType::new("host").unwrap();
-        let max_lifetime = Duration::from_mins(10);
-        ProvisionRequest {
-            role: Role::Runner,
-            run_id: run_id.clone(),
-            instance_type: instance_type.clone(),
-            label: "laptop".to_owned(),
-            count: 1,
-            first: 3,
-            region: None,
-            expected_work: Duration::from_mins(1),
-            max_lifetime,
-            vars: UserDataVars {
-                orchestrator_url: "http://127.0.0.1:1/".to_owned(),
-                api_key: "key".to_owned().into(),
-                run_id,
-                provider: provider_name(),
-                instance_type,
-                ruby_version: Some(RubyVersion::System),
-                max_lifetime,
-                allow_install: false,
-                runner: Some("/runner".to_owned()),
-                runners: Vec::new(),
-                runner_image: None,
-                ca_certificate: None,
-            },
-        }
+        let vars = UserDataVars {
+            orchestrator_url: "http://127.0.0.1:1/".to_owned(),
+            ruby_version: Some(RubyVersion::System),
+            runner: Some("/runner".to_owned()),
+            ..testing::vars("local", "host")
+        };
+        ProvisionRequest { label: "laptop".to_owned(), first: 3, ..testing::request(vars, 1) }
     }
 
     #[test]

@@ -11,10 +11,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use railsbench_core::id::{MachineId, ProviderName};
 use railsbench_core::provider::{
-    Deployment, Due, Expectations, Journal, JournalEntry, JournalStep, Machine, MachineState,
-    MachineStatus, Plan, PlanError, PlannedMachine, Preflight, Price, Provider, ProviderError,
-    ProvisionRequest, RenderError, Resource, Scope, Setup, Shape, ShapeError, Teardown, UserData,
-    UserDataVars,
+    Deployment, Due, Expectations, Journal, JournalStep, Machine, MachineState, MachineStatus,
+    Plan, PlanError, PlannedMachine, Preflight, Price, Provider, ProviderError, ProvisionRequest,
+    RenderError, Resource, Scope, Setup, Shape, ShapeError, Teardown, UserData, UserDataVars,
 };
 
 use super::api::{Process, Selection, Tag};
@@ -22,6 +21,7 @@ use super::naming::{HOST, MachineKey, provider_name};
 use super::stop::{Ending, snapshot, stop};
 use super::user_data::{GRACE, KILL_AFTER, TIMED_OUT, UNPREPARED};
 use super::{api, catalog, checks, folder, naming, plan, user_data};
+use crate::diary::Diary;
 
 pub(super) const EXPECTATIONS: Expectations = Expectations {
     boot: Duration::from_secs(2),
@@ -31,6 +31,9 @@ pub(super) const EXPECTATIONS: Expectations = Expectations {
     charged_when_ended: false,
     max_lifetime: None,
 };
+
+/// What a machine is called in lists and the journal.
+const MACHINE: &str = "machine";
 
 /// How long the processes of a machine have to end when they are asked to.
 const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -142,19 +145,20 @@ impl LocalProvider {
         &self,
         plan: &Plan,
         machine: &PlannedMachine,
-        journal: &Arc<dyn Journal>,
+        diary: &Diary,
         made: &mut Vec<MachineKey>,
     ) -> Result<Machine, ProviderError> {
         let key = MachineKey::new(&plan.run_id, &machine.name).map_err(|_| {
             call("starting a machine", &format!("{:?} is not a machine name", machine.name))
         })?;
-        record(journal, &key, JournalStep::Intend).await?;
+        diary.write(MACHINE, &key.to_string(), JournalStep::Intend).await?;
         if !self.is_alive(&key).await? {
             self.clear(&key).await?;
             made.push(key.clone());
             self.start(&key, plan)?;
         }
-        record(journal, &key, JournalStep::Created { id: key.to_string() }).await?;
+        let created = JournalStep::Created { id: key.to_string() };
+        diary.write(MACHINE, &key.to_string(), created).await?;
         Ok(Machine {
             id: key.id(),
             name: machine.name.clone(),
@@ -167,16 +171,14 @@ impl LocalProvider {
     async fn take_back(
         &self,
         made: &[MachineKey],
-        journal: &Arc<dyn Journal>,
+        diary: &Diary,
         cause: ProviderError,
     ) -> ProviderError {
         for key in made {
             if let Err(error) = self.clear(key).await {
                 return call(&format!("starting {key}"), &format!("{cause}; after that, {error}"));
             }
-            if let Err(error) = record(journal, key, JournalStep::Removed).await {
-                tracing::warn!(%error, machine = %key, "removed, but the journal does not say so");
-            }
+            diary.removed(MACHINE, &key.to_string()).await;
         }
         cause
     }
@@ -247,12 +249,13 @@ impl Provider for LocalProvider {
         journal: Arc<dyn Journal>,
     ) -> Result<Deployment, ProviderError> {
         let _lock = self.lock().await?;
+        let diary = Diary::new(journal, self.name.clone(), plan.run_id.clone());
         let mut machines = Vec::new();
         let mut made = Vec::new();
         for machine in &plan.machines {
-            match self.provide(plan, machine, &journal, &mut made).await {
+            match self.provide(plan, machine, &diary, &mut made).await {
                 Ok(machine) => machines.push(machine),
-                Err(cause) => return Err(self.take_back(&made, &journal, cause).await),
+                Err(cause) => return Err(self.take_back(&made, &diary, cause).await),
             }
         }
         Ok(Deployment { provider: self.name.clone(), run_id: plan.run_id.clone(), machines })
@@ -338,27 +341,6 @@ fn call(action: &str, detail: &impl Display) -> ProviderError {
         provider: provider_name(),
         action: action.to_owned(),
         detail: detail.to_string(),
-    }
-}
-
-async fn record(
-    journal: &Arc<dyn Journal>,
-    key: &MachineKey,
-    step: JournalStep,
-) -> Result<(), ProviderError> {
-    let entry = JournalEntry {
-        at: Timestamp::now(),
-        provider: provider_name(),
-        run_id: key.run_id.clone(),
-        kind: "machine".to_owned(),
-        token: key.to_string(),
-        region: None,
-        step,
-    };
-    let journal = Arc::clone(journal);
-    match tokio::task::spawn_blocking(move || journal.record(&entry)).await {
-        Ok(recorded) => Ok(recorded?),
-        Err(error) => Err(call("writing the journal", &error)),
     }
 }
 

@@ -48,25 +48,16 @@ mod tests {
     use std::process::{Command, Stdio};
 
     use railsbench_core::config::RubyVersion;
-    use railsbench_core::id::{InstanceType, RunId};
 
-    use super::super::naming::provider_name;
     use super::*;
+    use crate::testing;
 
     fn vars(ruby_version: Option<RubyVersion>) -> UserDataVars {
         UserDataVars {
             orchestrator_url: "http://127.0.0.1:4567/".to_owned(),
-            api_key: "a $ecret".to_owned().into(),
-            run_id: RunId::new("r1").unwrap(),
-            provider: provider_name(),
-            instance_type: InstanceType::new("host").unwrap(),
             ruby_version,
-            max_lifetime: Duration::from_hours(1),
-            allow_install: false,
             runner: Some("/opt/rails bench/railsbench-runner".to_owned()),
-            runners: Vec::new(),
-            runner_image: None,
-            ca_certificate: None,
+            ..testing::vars("local", "host")
         }
     }
 

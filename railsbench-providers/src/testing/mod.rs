@@ -2,16 +2,15 @@
 //! railsbench. They panic, saying what is wrong.
 //!
 //! ```
-//! # use std::time::Duration;
-//! # use railsbench_core::provider::{Arch, UserDataVars};
-//! # fn example(provider: &dyn railsbench_core::provider::Provider, vars: &UserDataVars) {
+//! # fn example(provider: &dyn railsbench_core::provider::Provider) {
 //! use railsbench_providers::testing;
 //!
-//! let data = provider.render_user_data(vars).unwrap();
-//! testing::assert_tells_runner(&data, vars);
+//! let vars = testing::vars("aws", "c7g.medium");
+//! let data = provider.render_user_data(&vars).unwrap();
+//! testing::assert_tells_runner(&data, &vars);
 //! testing::assert_shell_finds_no_fault(&data);
 //! testing::assert_at_most(&data, 16 * 1024);
-//! testing::assert_no_value_breaks_out(provider, vars);
+//! testing::assert_no_value_breaks_out(provider, &vars);
 //! # }
 //! ```
 //! A [`StandInMachine`] runs the script of a VM cloud on this host.
@@ -20,6 +19,7 @@
 //! they fail and say what to install.
 
 mod machine;
+mod request;
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -30,6 +30,7 @@ use secrecy::SecretString;
 pub use crate::conformance::{HOSTILE, VARIABLES};
 use crate::conformance::{read_back, values};
 pub use machine::StandInMachine;
+pub use request::{request, vars};
 
 /// The values that the script gives to [`VARIABLES`], as a real `sh` reads them.
 ///
@@ -174,9 +175,6 @@ fn check(program: &str, package: &str, arguments: &[&str], text: &str) {
 #[cfg(test)]
 mod tests {
     use std::panic::catch_unwind;
-    use std::time::Duration;
-
-    use railsbench_core::id::{InstanceType, ProviderName, RunId};
 
     use super::*;
 
@@ -184,16 +182,7 @@ mod tests {
         UserDataVars {
             orchestrator_url: "https://bench.example.com".to_owned(),
             api_key: "t0ken".to_owned().into(),
-            run_id: RunId::new("r1").unwrap(),
-            provider: ProviderName::new("cloud").unwrap(),
-            instance_type: InstanceType::new("small").unwrap(),
-            ruby_version: None,
-            max_lifetime: Duration::from_hours(1),
-            allow_install: false,
-            runner: None,
-            runners: Vec::new(),
-            runner_image: None,
-            ca_certificate: None,
+            ..super::vars("cloud", "small")
         }
     }
 

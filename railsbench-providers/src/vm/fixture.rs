@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use jiff::civil::date;
-use railsbench_core::id::{InstanceType, ProviderName, RunId};
+use railsbench_core::id::ProviderName;
 use railsbench_core::money::Usd;
 use railsbench_core::provider::{
-    Expectations, Price, ProvisionRequest, Role, RunnerFile, RunnerTarget, UserDataVars,
+    Expectations, Price, ProvisionRequest, RunnerFile, RunnerTarget, UserDataVars,
 };
 
 use super::{StartupScript, VmPrices};
+use crate::testing;
 
 pub(super) const EXPECTATIONS: Expectations = Expectations {
     boot: Duration::from_mins(4),
@@ -32,33 +33,16 @@ pub(super) fn script(longest: usize) -> StartupScript {
 
 pub(super) fn vars() -> UserDataVars {
     UserDataVars {
-        orchestrator_url: "https://bench.example.com/".to_owned(),
-        api_key: "a $ecret".to_owned().into(),
-        run_id: RunId::new("r1").unwrap(),
-        provider: provider(),
-        instance_type: InstanceType::new("c7g.medium").unwrap(),
-        ruby_version: None,
-        max_lifetime: Duration::from_hours(1),
-        allow_install: false,
-        runner: None,
         runners: vec![RunnerFile { target: RunnerTarget::ArmMusl, sha256: "0a".repeat(32) }],
-        runner_image: None,
-        ca_certificate: None,
+        ..testing::vars("cloud", "c7g.medium")
     }
 }
 
 pub(super) fn request() -> ProvisionRequest {
     ProvisionRequest {
-        role: Role::Runner,
-        run_id: RunId::new("r1").unwrap(),
-        instance_type: InstanceType::new("c7g.medium").unwrap(),
-        label: "c7g.medium".to_owned(),
-        count: 1,
-        first: 1,
-        region: None,
         expected_work: Duration::from_mins(56),
         max_lifetime: Duration::from_hours(4),
-        vars: vars(),
+        ..testing::request(vars(), 1)
     }
 }
 

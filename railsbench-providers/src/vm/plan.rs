@@ -3,7 +3,7 @@
 use railsbench_core::id::ProviderName;
 use railsbench_core::provider::{
     Direction, Expectations, FirewallRule, Plan, PlanError, PlannedMachine, PlannedResource,
-    ProvisionRequest, Role, RunnerFile, Shape, UserDataVars,
+    ProvisionRequest, Role, RunnerFile, Shape,
 };
 
 use super::script::image;
@@ -69,13 +69,7 @@ impl VmPlan<'_> {
                 arch: shape.arch,
             });
         }
-        let vars = UserDataVars {
-            run_id: request.run_id.clone(),
-            provider: provider.clone(),
-            instance_type: request.instance_type.clone(),
-            max_lifetime: request.max_lifetime,
-            ..request.vars.clone()
-        };
+        let vars = request.user_data_vars(provider.clone());
         let machines = (0..request.count)
             .map(|number| PlannedMachine {
                 name: machine_name(

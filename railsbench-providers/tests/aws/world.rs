@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use railsbench_core::config::RubyVersion;
-use railsbench_core::id::{InstanceType, ProviderName, RunId};
+use railsbench_core::id::RunId;
 use railsbench_core::provider::{
-    Deployment, Plan, Provider, ProviderError, ProvisionRequest, Role, RunnerFile, RunnerTarget,
-    Scope, UserDataVars,
+    Deployment, Plan, Provider, ProviderError, ProvisionRequest, Scope, UserDataVars,
 };
 use railsbench_emulators::aws::{Proxy, credentials};
 use railsbench_emulators::moto::Moto;
-use railsbench_providers::{AwsProvider, MemoryJournal};
+use railsbench_providers::{AwsProvider, MemoryJournal, testing};
 use url::Url;
 
 /// The token of every run in these tests.
@@ -82,32 +81,12 @@ impl World {
 }
 
 pub fn request(run_id: &RunId, instance_type: &str, count: u32) -> ProvisionRequest {
-    let instance_type = InstanceType::new(instance_type).unwrap();
-    let max_lifetime = Duration::from_hours(1);
-    let runner = |target| RunnerFile { target, sha256: "5e".repeat(32) };
-    ProvisionRequest {
-        role: Role::Runner,
+    let vars = UserDataVars {
         run_id: run_id.clone(),
-        instance_type: instance_type.clone(),
-        label: instance_type.to_string(),
-        count,
-        first: 1,
-        region: None,
-        expected_work: Duration::from_mins(10),
-        max_lifetime,
-        vars: UserDataVars {
-            orchestrator_url: "https://bench.example.com/".to_owned(),
-            api_key: TOKEN.to_owned().into(),
-            run_id: run_id.clone(),
-            provider: ProviderName::new("aws").unwrap(),
-            instance_type,
-            ruby_version: Some(RubyVersion::Version("3.4.1".to_owned())),
-            max_lifetime,
-            allow_install: true,
-            runner: None,
-            runners: vec![runner(RunnerTarget::X86Musl), runner(RunnerTarget::ArmMusl)],
-            runner_image: None,
-            ca_certificate: None,
-        },
-    }
+        api_key: TOKEN.to_owned().into(),
+        ruby_version: Some(RubyVersion::Version("3.4.1".to_owned())),
+        allow_install: true,
+        ..testing::vars("aws", instance_type)
+    };
+    testing::request(vars, count)
 }

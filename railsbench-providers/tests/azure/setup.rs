@@ -4,15 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use railsbench_core::config::RubyVersion;
-use railsbench_core::id::{InstanceType, ProviderName, RunId};
+use railsbench_core::id::RunId;
 use railsbench_core::provider::{
-    Deployment, Plan, Provider, ProviderError, ProvisionRequest, Role, RunnerFile, RunnerTarget,
-    Scope, UserDataVars,
+    Deployment, Plan, Provider, ProviderError, ProvisionRequest, Scope, UserDataVars,
 };
 use railsbench_emulators::azure::{Emulator, SUBSCRIPTION};
 use railsbench_providers::azure::{AzureProvider, Credentials, Settings};
 use railsbench_providers::rest::RetryPolicy;
-use railsbench_providers::{FileJournal, MemoryJournal};
+use railsbench_providers::{FileJournal, MemoryJournal, testing};
 
 pub const TOKEN: &str = "run-token-that-nobody-may-see";
 
@@ -48,34 +47,14 @@ pub fn run(name: &str) -> RunId {
 }
 
 pub fn request(run_id: &str, instance_type: &str, count: u32) -> ProvisionRequest {
-    let max_lifetime = Duration::from_hours(1);
-    ProvisionRequest {
-        role: Role::Runner,
+    let vars = UserDataVars {
         run_id: run(run_id),
-        instance_type: InstanceType::new(instance_type).unwrap(),
-        label: instance_type.to_lowercase().replace('_', "-"),
-        count,
-        first: 1,
-        region: None,
-        expected_work: Duration::from_mins(10),
-        max_lifetime,
-        vars: UserDataVars {
-            orchestrator_url: "https://bench.example.com/".to_owned(),
-            api_key: TOKEN.to_owned().into(),
-            run_id: run(run_id),
-            provider: ProviderName::new("azure").unwrap(),
-            instance_type: InstanceType::new(instance_type).unwrap(),
-            ruby_version: Some(RubyVersion::Version("3.4.1".to_owned())),
-            max_lifetime,
-            allow_install: true,
-            runner: None,
-            runners: [RunnerTarget::X86Musl, RunnerTarget::ArmMusl]
-                .map(|target| RunnerFile { target, sha256: "0a".repeat(32) })
-                .to_vec(),
-            runner_image: None,
-            ca_certificate: None,
-        },
-    }
+        api_key: TOKEN.to_owned().into(),
+        ruby_version: Some(RubyVersion::Version("3.4.1".to_owned())),
+        allow_install: true,
+        ..testing::vars("azure", instance_type)
+    };
+    testing::request(vars, count)
 }
 
 pub fn plan(provider: &AzureProvider, run_id: &str, instance_type: &str, count: u32) -> Plan {

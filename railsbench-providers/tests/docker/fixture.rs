@@ -8,12 +8,12 @@ use bollard::Docker;
 use bollard::exec::{CreateExecOptions, StartExecResults};
 use bollard::models::ContainerInspectResponse;
 use futures::StreamExt;
-use railsbench_core::id::{InstanceType, ProviderName, RunId};
+use railsbench_core::id::RunId;
 use railsbench_core::provider::{
-    Deployment, Plan, Provider, ProviderError, ProvisionRequest, Role, Scope, UserDataVars,
+    Deployment, Plan, Provider, ProviderError, ProvisionRequest, Scope, UserDataVars,
 };
-use railsbench_providers::MemoryJournal;
 use railsbench_providers::docker::DockerProvider;
+use railsbench_providers::{MemoryJournal, testing};
 
 /// The run token.
 pub const TOKEN: &str = "rbr_the-token-of-the-run";
@@ -48,34 +48,17 @@ pub fn new_run() -> RunId {
 }
 
 pub fn request(run_id: &RunId, instance_type: &str, count: u32) -> ProvisionRequest {
-    let instance_type = InstanceType::new(instance_type).unwrap();
-    let max_lifetime = Duration::from_mins(10);
-    ProvisionRequest {
-        role: Role::Runner,
+    let vars = UserDataVars {
+        // RFC 6761: there is no such host.
+        orchestrator_url: "https://bench.invalid/".to_owned(),
         run_id: run_id.clone(),
-        instance_type: instance_type.clone(),
-        label: "small".to_owned(),
-        count,
-        first: 1,
-        region: None,
-        expected_work: Duration::from_mins(1),
-        max_lifetime,
-        vars: UserDataVars {
-            // RFC 6761: there is no such host.
-            orchestrator_url: "https://bench.invalid/".to_owned(),
-            api_key: TOKEN.to_owned().into(),
-            run_id: run_id.clone(),
-            provider: ProviderName::new("docker").unwrap(),
-            instance_type,
-            ruby_version: None,
-            max_lifetime,
-            allow_install: false,
-            runner: None,
-            runners: Vec::new(),
-            runner_image: Some(IMAGE.parse().unwrap()),
-            ca_certificate: None,
-        },
-    }
+        api_key: TOKEN.to_owned().into(),
+        runner_image: Some(IMAGE.parse().unwrap()),
+        max_lifetime: Duration::from_mins(10),
+        runners: Vec::new(),
+        ..testing::vars("docker", instance_type)
+    };
+    ProvisionRequest { label: "small".to_owned(), ..testing::request(vars, count) }
 }
 
 pub fn plan(run_id: &RunId, count: u32) -> Plan {

@@ -5,17 +5,13 @@ use railsbench_core::provider::ProviderError;
 use railsbench_providers::docker::Daemon;
 use railsbench_providers::docker::image::{Recipe, build};
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 
 use crate::fixture::{IMAGE, docker};
 
 /// The base that `bin/test docker` makes: its tag is the hash of the script that makes it.
 fn base() -> String {
     let script = include_bytes!("../../../railsbench-runner/image/debian-base.sh");
-    let hash = Sha256::digest(script).iter().take(6).fold(String::new(), |mut hex, byte| {
-        write!(hex, "{byte:02x}").expect("a string takes all");
-        hex
-    });
+    let hash = hex::encode(&Sha256::digest(script)[..6]);
     format!("railsbench-test-base:{hash}")
 }
 

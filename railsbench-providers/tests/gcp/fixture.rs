@@ -4,15 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use railsbench_core::config::RubyVersion;
-use railsbench_core::id::{InstanceType, ProviderName, RunId};
+use railsbench_core::id::RunId;
 use railsbench_core::provider::{
-    Deployment, Plan, Provider, ProviderError, ProvisionRequest, Role, RunnerFile, RunnerTarget,
-    Scope, UserDataVars,
+    Deployment, Plan, Provider, ProviderError, ProvisionRequest, Scope, UserDataVars,
 };
 use railsbench_emulators::gcp::{Emulator, PROJECT, TOKEN, World};
-use railsbench_providers::MemoryJournal;
 use railsbench_providers::gcp::{GcpProvider, Settings};
 use railsbench_providers::rest::{FixedToken, RetryPolicy};
+use railsbench_providers::{MemoryJournal, testing};
 
 /// The run token.
 pub const RUN_TOKEN: &str = "rbr_the-token-of-the-run";
@@ -48,36 +47,14 @@ pub fn provider(emulator: &Emulator) -> GcpProvider {
 }
 
 pub fn request(run: &str, machine_type: &str, count: u32) -> ProvisionRequest {
-    let run_id = RunId::new(run).unwrap();
-    let instance_type = InstanceType::new(machine_type).unwrap();
-    let max_lifetime = Duration::from_hours(1);
-    let runners = [RunnerTarget::X86Musl, RunnerTarget::ArmMusl]
-        .map(|target| RunnerFile { target, sha256: "0123456789abcdef".repeat(4) });
-    ProvisionRequest {
-        role: Role::Runner,
-        run_id: run_id.clone(),
-        instance_type: instance_type.clone(),
-        label: machine_type.to_owned(),
-        count,
-        first: 1,
-        region: None,
-        expected_work: Duration::from_mins(10),
-        max_lifetime,
-        vars: UserDataVars {
-            orchestrator_url: "https://bench.example.com/".to_owned(),
-            api_key: RUN_TOKEN.to_owned().into(),
-            run_id,
-            provider: ProviderName::new("gcp").unwrap(),
-            instance_type,
-            ruby_version: Some(RubyVersion::System),
-            max_lifetime,
-            allow_install: true,
-            runner: None,
-            runners: runners.to_vec(),
-            runner_image: None,
-            ca_certificate: None,
-        },
-    }
+    let vars = UserDataVars {
+        run_id: RunId::new(run).unwrap(),
+        api_key: RUN_TOKEN.to_owned().into(),
+        ruby_version: Some(RubyVersion::System),
+        allow_install: true,
+        ..testing::vars("gcp", machine_type)
+    };
+    testing::request(vars, count)
 }
 
 pub fn plan(run: &str, count: u32) -> Plan {

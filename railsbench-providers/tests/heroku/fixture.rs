@@ -4,15 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use railsbench_core::config::RubyVersion;
-use railsbench_core::id::{InstanceType, ProviderName, RunId};
+use railsbench_core::id::RunId;
 use railsbench_core::provider::{
-    Deployment, Plan, Provider, ProviderError, ProvisionRequest, Resource, Role, RunnerFile,
-    RunnerTarget, Scope, UserDataVars,
+    Deployment, Plan, Provider, ProviderError, ProvisionRequest, Resource, Scope, UserDataVars,
 };
 use railsbench_emulators::heroku::{Emulator, OPERATOR};
-use railsbench_providers::MemoryJournal;
 use railsbench_providers::heroku::{HerokuProvider, Settings};
 use railsbench_providers::rest::RetryPolicy;
+use railsbench_providers::{MemoryJournal, testing};
 
 /// The run token.
 pub const TOKEN: &str = "rbr_the-token-of-the-run";
@@ -48,37 +47,13 @@ pub fn provider(emulator: &Emulator) -> HerokuProvider {
 }
 
 pub fn request(run: &str, size: &str, count: u32) -> ProvisionRequest {
-    let run_id = RunId::new(run).unwrap();
-    let instance_type = InstanceType::new(size).unwrap();
-    let max_lifetime = Duration::from_hours(1);
-    ProvisionRequest {
-        role: Role::Runner,
-        run_id: run_id.clone(),
-        instance_type: instance_type.clone(),
-        label: size.to_owned(),
-        count,
-        first: 1,
-        region: None,
-        expected_work: Duration::from_mins(10),
-        max_lifetime,
-        vars: UserDataVars {
-            orchestrator_url: "https://bench.example.com/".to_owned(),
-            api_key: TOKEN.to_owned().into(),
-            run_id,
-            provider: ProviderName::new("heroku").unwrap(),
-            instance_type,
-            ruby_version: Some(RubyVersion::Version("3.3.0".to_owned())),
-            max_lifetime,
-            allow_install: false,
-            runner: None,
-            runners: vec![RunnerFile {
-                target: RunnerTarget::X86Musl,
-                sha256: "0123456789abcdef".repeat(4),
-            }],
-            runner_image: None,
-            ca_certificate: None,
-        },
-    }
+    let vars = UserDataVars {
+        run_id: RunId::new(run).unwrap(),
+        api_key: TOKEN.to_owned().into(),
+        ruby_version: Some(RubyVersion::Version("3.3.0".to_owned())),
+        ..testing::vars("heroku", size)
+    };
+    testing::request(vars, count)
 }
 
 pub fn plan(provider: &HerokuProvider, run: &str, size: &str, count: u32) -> Plan {

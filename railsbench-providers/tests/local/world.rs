@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use railsbench_core::id::{InstanceType, ProviderName, RunId};
+use railsbench_core::id::RunId;
 use railsbench_core::provider::{
-    Deployment, MachineState, Plan, Provider, ProvisionRequest, Role, Scope, UserDataVars,
+    Deployment, MachineState, Plan, Provider, ProvisionRequest, Scope, UserDataVars,
 };
-use railsbench_providers::{LocalProvider, MemoryJournal};
+use railsbench_providers::{LocalProvider, MemoryJournal, testing};
 use tempfile::TempDir;
 
 /// The token of every run in these tests.
@@ -128,33 +128,15 @@ impl Drop for World {
 }
 
 pub fn request(run_id: &RunId, runner: &Path) -> ProvisionRequest {
-    let instance_type = InstanceType::new("host").unwrap();
-    let max_lifetime = Duration::from_mins(1);
-    ProvisionRequest {
-        role: Role::Runner,
+    let vars = UserDataVars {
+        orchestrator_url: "http://127.0.0.1:9/".to_owned(),
         run_id: run_id.clone(),
-        instance_type: instance_type.clone(),
-        label: "host".to_owned(),
-        count: 1,
-        first: 1,
-        region: None,
-        expected_work: Duration::from_secs(5),
-        max_lifetime,
-        vars: UserDataVars {
-            orchestrator_url: "http://127.0.0.1:9/".to_owned(),
-            api_key: TOKEN.to_owned().into(),
-            run_id: run_id.clone(),
-            provider: ProviderName::new("local").unwrap(),
-            instance_type,
-            ruby_version: None,
-            max_lifetime,
-            allow_install: false,
-            runner: Some(runner.display().to_string()),
-            runners: Vec::new(),
-            runner_image: None,
-            ca_certificate: None,
-        },
-    }
+        api_key: TOKEN.to_owned().into(),
+        max_lifetime: Duration::from_mins(1),
+        runner: Some(runner.display().to_string()),
+        ..testing::vars("local", "host")
+    };
+    testing::request(vars, 1)
 }
 
 pub fn write_script(path: &Path, body: &str) {

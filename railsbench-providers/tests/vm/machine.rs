@@ -5,9 +5,9 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use railsbench_core::config::RubyVersion;
-use railsbench_core::id::{InstanceType, ProviderName, RunId};
+use railsbench_core::id::ProviderName;
 use railsbench_core::provider::{Arch, RunnerFile, RunnerTarget, UserData, UserDataVars};
-use railsbench_providers::testing::StandInMachine;
+use railsbench_providers::testing::{self, StandInMachine};
 use railsbench_providers::vm::StartupScript;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -109,21 +109,14 @@ pub fn said(output: &Output) -> String {
 }
 
 pub fn vars(ruby_version: Option<RubyVersion>) -> UserDataVars {
-    let digest = Sha256::digest(RUNNER);
-    let sha256 = digest.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    let sha256 = hex::encode(Sha256::digest(RUNNER));
     UserDataVars {
         orchestrator_url: "https://bench.example.com/base[1]/".to_owned(),
         api_key: TOKEN.to_owned().into(),
-        run_id: RunId::new("r1").unwrap(),
-        provider: ProviderName::new("cloud").unwrap(),
-        instance_type: InstanceType::new("c7g.medium").unwrap(),
         ruby_version,
         max_lifetime: Duration::from_secs(3590),
-        allow_install: false,
-        runner: None,
         runners: vec![RunnerFile { target: RunnerTarget::ArmMusl, sha256 }],
-        runner_image: None,
-        ca_certificate: None,
+        ..testing::vars("cloud", "c7g.medium")
     }
 }
 

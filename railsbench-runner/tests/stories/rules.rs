@@ -243,7 +243,7 @@ impl World {
             self.violation(format!("complete with {key:?}, where nothing is"));
             return problem(422, "nothing is stored");
         };
-        let sha256 = hexadecimal(&Sha256::digest(&bytes));
+        let sha256 = hex::encode(Sha256::digest(&bytes));
         if request.sha256.as_ref() != Some(&sha256) || request.size != Some(bytes.len() as u64) {
             self.violation("complete with a wrong hash or size");
         }
@@ -278,11 +278,6 @@ pub fn problem(status: u16, detail: &str) -> Response {
     let problem = Problem { status, detail: detail.to_owned(), ..Problem::default() };
     let status = StatusCode::from_u16(status).unwrap();
     (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(problem)).into_response()
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
 fn unpack(bytes: &[u8]) -> Files {

@@ -224,7 +224,7 @@ fn examine(reader: impl Read, limits: Limits) -> Result<Inspected, ArchiveProble
         Ok(Walk { has_metadata: false, .. }) => Err(ArchiveProblem::NoMetadata),
         Ok(Walk { entries, .. }) => Ok(Inspected {
             size: packed.size,
-            sha256: hexadecimal(&packed.hash.finalize()),
+            sha256: hex::encode(packed.hash.finalize()),
             entries,
         }),
     }
@@ -340,15 +340,6 @@ fn safe_path(path: &[u8]) -> Result<String, ArchiveProblem> {
         && !text.contains(['\0', '\\'])
         && text.split('/').all(|part| part != "..");
     if safe { Ok(text.to_owned()) } else { Err(ArchiveProblem::UnsafePath(shown())) }
-}
-
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

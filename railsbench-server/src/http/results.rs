@@ -18,7 +18,6 @@ use super::auth::Reader;
 use super::extract::PathId;
 use super::problem::ApiError;
 use super::runs;
-use crate::artifacts::archive::hexadecimal;
 use crate::artifacts::{ArtifactError, ArtifactKey, ArtifactStore, ObjectInfo};
 use crate::store::TaskFilter;
 
@@ -149,5 +148,5 @@ pub(crate) async fn measure(
         size += chunk.len() as u64;
         hash.update(&chunk);
     }
-    Ok(StoredResult { key: key.to_string(), size, sha256: hexadecimal(&hash.finalize()) })
+    Ok(StoredResult { key: key.to_string(), size, sha256: hex::encode(hash.finalize()) })
 }

@@ -188,9 +188,5 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
 /// The SHA-256 of these bytes in hexadecimal digits.
 pub fn sha256(bytes: &[u8]) -> String {
     use sha2::{Digest, Sha256};
-    use std::fmt::Write;
-    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").unwrap();
-        text
-    })
+    hex::encode(Sha256::digest(bytes))
 }

@@ -1,6 +1,7 @@
 //! Processes and calls that the stories share.
 
 mod archive;
+pub mod boot;
 #[cfg(feature = "clouds")]
 mod clouds;
 mod processes;

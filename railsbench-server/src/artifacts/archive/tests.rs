@@ -48,7 +48,7 @@ const METADATA: (&str, EntryType, &[u8]) = ("metadata.json", EntryType::Regular,
 fn a_result_is_accepted_with_its_size_and_hash() {
     let bytes = gzip(&tar(&[METADATA, ("output.txt", EntryType::Regular, b"hello")]));
     let inspected = check(&bytes).unwrap();
-    let sha256 = hexadecimal(&Sha256::digest(&bytes));
+    let sha256 = hex::encode(Sha256::digest(&bytes));
     assert_eq!(inspected, Inspected { size: bytes.len() as u64, sha256, entries: 2 });
     assert_eq!(inspected.sha256.len(), 64);
 }

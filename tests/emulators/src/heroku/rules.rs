@@ -11,9 +11,7 @@ use super::world::App;
 
 /// A digest as text.
 pub fn sha256(bytes: &[u8]) -> String {
-    let digits: Vec<String> =
-        Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    digits.concat()
+    hex::encode(Sha256::digest(bytes))
 }
 
 /// Eco and basic dynos are alone in their app; private ones are in a space.

@@ -1,15 +1,16 @@
 //! The operator's side of the wire: runs, events and results of an orchestrator.
 
+mod error;
+mod events;
+
 use std::time::Duration;
 
-use eventsource_stream::Eventsource;
+use futures::TryStreamExt;
 use futures::stream::{BoxStream, Stream};
-use futures::{StreamExt, TryStreamExt};
 use railsbench_core::config::RunConfig;
 use railsbench_core::id::RunId;
 use railsbench_core::protocol::{
-    CreatedRun, EventKind, EventRecord, LoginLink, Problem, RunPage, RunResults, RunToken, RunView,
-    TaskPage,
+    CreatedRun, EventRecord, LoginLink, RunPage, RunResults, RunToken, RunView, TaskPage,
 };
 use railsbench_core::provider::{CaCertificate, RunnerFile, RunnerTarget};
 use reqwest::{Method, StatusCode};
@@ -17,78 +18,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use url::Url;
 
+pub use self::error::ClientError;
+use self::error::{accept, innermost, unreachable};
+use self::events::Follower;
+
 /// How long an ordinary call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How often a broken event stream is taken up again before the follower gives up.
-const RECONNECTS: u32 = 20;
-
-/// Longest wait before a broken event stream is taken up again.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
-
-/// Why a call to the orchestrator failed.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// It cannot be reached, or the answer broke off.
-    #[error("the orchestrator at {url} does not answer: {detail}")]
-    Unreachable {
-        /// Its base URL.
-        url: Url,
-        /// What went wrong.
-        detail: String,
-    },
-    /// It refuses.
-    #[error("the orchestrator refuses: {}", .0.detail)]
-    Refused(Box<Problem>),
-    /// It answers with something else than the contract says.
-    #[error("the orchestrator's answer to {call} is not understood: {detail}")]
-    Answer {
-        /// Which call.
-        call: String,
-        /// What is wrong with the answer.
-        detail: String,
-    },
-    /// The certificate of its CA cannot be used.
-    #[error(
-        "the CA certificate for {url} cannot be used: {detail}; give the file that the \
-         orchestrator wrote, in PEM"
-    )]
-    Ca {
-        /// Its base URL.
-        url: Url,
-        /// What is wrong with the certificate.
-        detail: String,
-    },
-    /// A URL cannot be made of the base URL.
-    #[error(
-        "{url} cannot be the URL of an orchestrator: {detail}; write e.g. https://bench.example.com"
-    )]
-    Url {
-        /// The base URL.
-        url: Url,
-        /// What is wrong with it.
-        detail: String,
-    },
-}
-
-impl ClientError {
-    /// The HTTP status of a refusal.
-    pub fn status(&self) -> Option<u16> {
-        match self {
-            Self::Refused(problem) => Some(problem.status),
-            _ => None,
-        }
-    }
-
-    /// Whether the same call may succeed later.
-    fn is_passing(&self) -> bool {
-        match self {
-            Self::Unreachable { .. } => true,
-            Self::Refused(problem) => matches!(problem.status, 408 | 429 | 500..),
-            Self::Answer { .. } | Self::Ca { .. } | Self::Url { .. } => false,
-        }
-    }
-}
 
 /// Calls an orchestrator as its operator.
 #[derive(Debug, Clone)]
@@ -295,37 +230,7 @@ impl OperatorClient {
         id: &RunId,
         after: u64,
     ) -> BoxStream<'static, Result<EventRecord, ClientError>> {
-        let follower = Follower {
-            client: self.clone(),
-            run_id: id.clone(),
-            last: after,
-            stream: None,
-            failures: 0,
-            ended: false,
-        };
-        futures::stream::unfold(follower, |mut follower| async move {
-            follower.next().await.map(|item| (item, follower))
-        })
-        .boxed()
-    }
-
-    async fn open_events(
-        &self,
-        id: &RunId,
-        after: u64,
-    ) -> Result<BoxStream<'static, Result<eventsource_stream::Event, String>>, ClientError> {
-        let url = self.address(&["runs", id.as_str(), "events"])?;
-        let response = self
-            .http
-            .get(url)
-            .bearer_auth(self.api_key.expose_secret())
-            .header("Last-Event-ID", after.to_string())
-            .header("Accept", "text/event-stream")
-            .send()
-            .await
-            .map_err(|error| self.unreachable(error))?;
-        let response = accept(response, "GET /runs/{id}/events").await?;
-        Ok(response.bytes_stream().eventsource().map_err(|error| error.to_string()).boxed())
+        Follower::new(self.clone(), id.clone(), after).into_stream()
     }
 
     fn unreachable(&self, error: reqwest::Error) -> ClientError {
@@ -373,124 +278,11 @@ impl OperatorClient {
     }
 }
 
-/// The innermost cause ("connection refused") says more than the outermost; the URL of the call
-/// may be a signed one, so it is left out.
-fn unreachable(url: &Url, error: reqwest::Error) -> ClientError {
-    let mut detail = innermost(&error.without_url());
-    if detail.contains("invalid peer certificate") {
-        detail
-            .push_str("; if it has a CA of its own, give the certificate of that (--ca-cert FILE)");
-    }
-    ClientError::Unreachable { url: url.clone(), detail }
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
-}
-
-/// Turns an answer that is not a success into the error it describes.
-async fn accept(response: reqwest::Response, call: &str) -> Result<reqwest::Response, ClientError> {
-    let status = response.status();
-    if status.is_success() {
-        return Ok(response);
-    }
-    let bytes = response.bytes().await.unwrap_or_default();
-    let problem = serde_json::from_slice::<Problem>(&bytes).ok().filter(|p| !p.detail.is_empty());
-    Err(ClientError::Refused(Box::new(problem.unwrap_or_else(|| Problem {
-        status: status.as_u16(),
-        title: reason(status),
-        detail: format!("{call} is answered with {status}"),
-        ..Problem::default()
-    }))))
-}
-
-fn reason(status: StatusCode) -> String {
-    status.canonical_reason().unwrap_or("refused").to_owned()
-}
-
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost",
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
         Some(url::Host::Ipv6(address)) => address.is_loopback(),
         None => false,
-    }
-}
-
-/// An event stream that is taken up again where it broke.
-struct Follower {
-    client: OperatorClient,
-    run_id: RunId,
-    last: u64,
-    stream: Option<BoxStream<'static, Result<eventsource_stream::Event, String>>>,
-    failures: u32,
-    ended: bool,
-}
-
-impl Follower {
-    async fn next(&mut self) -> Option<Result<EventRecord, ClientError>> {
-        loop {
-            if self.ended {
-                return None;
-            }
-            if let Some(stream) = &mut self.stream {
-                match stream.next().await {
-                    Some(Ok(event)) => match self.read(&event.data) {
-                        Some(item) => return Some(item),
-                        None => continue,
-                    },
-                    Some(Err(detail)) => {
-                        tracing::debug!(detail, "the event stream broke");
-                        self.stream = None;
-                    }
-                    None => self.stream = None,
-                }
-                self.wait().await;
-            }
-            match self.client.open_events(&self.run_id, self.last).await {
-                Ok(stream) => self.stream = Some(stream),
-                Err(error) if error.is_passing() && self.failures < RECONNECTS => {
-                    self.wait().await;
-                }
-                Err(error) => {
-                    self.ended = true;
-                    return Some(Err(error));
-                }
-            }
-        }
-    }
-
-    /// Counts a failure and waits the longer, the more there were.
-    async fn wait(&mut self) {
-        let wait = Duration::from_millis(100) * 2u32.saturating_pow(self.failures.min(10));
-        self.failures += 1;
-        tokio::time::sleep(wait.min(LONGEST_WAIT)).await;
-    }
-
-    /// An event, unless it was seen before the stream broke.
-    fn read(&mut self, data: &str) -> Option<Result<EventRecord, ClientError>> {
-        let record = match serde_json::from_str::<EventRecord>(data) {
-            Ok(record) => record,
-            Err(error) => {
-                self.ended = true;
-                return Some(Err(ClientError::Answer {
-                    call: "GET /runs/{id}/events".to_owned(),
-                    detail: error.to_string(),
-                }));
-            }
-        };
-        if record.seq <= self.last {
-            return None;
-        }
-        self.last = record.seq;
-        self.failures = 0;
-        if let EventKind::RunStatusChanged { status } = &record.event.kind {
-            self.ended = status.is_ended();
-        }
-        Some(Ok(record))
     }
 }

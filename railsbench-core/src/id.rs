@@ -133,6 +133,14 @@ text_id!(
 );
 
 text_id!(
+    /// A person or program that an orchestrator's token is for:
+    /// `[A-Za-z0-9][A-Za-z0-9._@-]{0,63}`.
+    TokenName, "token name",
+    "it must be 1 to 64 characters of A-Z a-z 0-9 . _ @ - and start with a letter or digit",
+    |text| is_word(text, 64, &['.', '_', '@', '-'])
+);
+
+text_id!(
     /// One machine in its provider's own naming, e.g. an EC2 instance id or a process group.
     MachineId, "machine id",
     "it must be 1 to 512 printable ASCII characters without spaces",

@@ -8,9 +8,10 @@ use std::time::Duration;
 use futures::TryStreamExt;
 use futures::stream::{BoxStream, Stream};
 use railsbench_core::config::RunConfig;
-use railsbench_core::id::RunId;
+use railsbench_core::id::{RunId, TokenName};
 use railsbench_core::protocol::{
-    CreatedRun, EventRecord, LoginLink, RunPage, RunResults, RunToken, RunView, TaskPage,
+    CreatedRun, CreatedToken, EventRecord, LoginLink, NewToken, RunPage, RunResults, RunToken,
+    RunView, TaskPage, TokenList,
 };
 use railsbench_core::provider::{CaCertificate, RunnerFile, RunnerTarget};
 use reqwest::{Method, StatusCode};
@@ -198,6 +199,33 @@ impl OperatorClient {
         Ok(runners)
     }
 
+    /// Makes a token for a person or program.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] with status 409 if there is one of this name.
+    pub async fn create_token(&self, token: &NewToken) -> Result<CreatedToken, ClientError> {
+        let call = || "POST /tokens".to_owned();
+        let body = serde_json::to_value(token)
+            .map_err(|error| ClientError::Answer { call: call(), detail: error.to_string() })?;
+        self.call(Method::POST, &["tokens"], &[], Some(&body)).await
+    }
+
+    /// The named tokens that have not ended.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn tokens(&self) -> Result<TokenList, ClientError> {
+        self.call(Method::GET, &["tokens"], &[], None).await
+    }
+
+    /// Ends a named token.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] with status 404 if there is none of this name.
+    pub async fn revoke_token(&self, name: &TokenName) -> Result<(), ClientError> {
+        self.send(Method::DELETE, &["tokens", name.as_str()], &[], None).await.map(drop)
+    }
+
     /// A link that opens the dashboard in a browser once.
     ///
     /// # Errors
@@ -261,6 +289,21 @@ impl OperatorClient {
         body: Option<&serde_json::Value>,
     ) -> Result<T, ClientError> {
         let call = format!("{method} /{}", path.join("/"));
+        let response = self.send(method, path, query, body).await?;
+        let bytes = response.bytes().await.map_err(|error| self.unreachable(error))?;
+        serde_json::from_slice(&bytes)
+            .map_err(|error| ClientError::Answer { call, detail: error.to_string() })
+    }
+
+    /// Makes a call, and gives its answer if that is a success.
+    async fn send(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&serde_json::Value>,
+    ) -> Result<reqwest::Response, ClientError> {
+        let call = format!("{method} /{}", path.join("/"));
         let mut request = self
             .http
             .request(method, self.address(path)?)
@@ -271,10 +314,7 @@ impl OperatorClient {
             request = request.json(body);
         }
         let response = request.send().await.map_err(|error| self.unreachable(error))?;
-        let response = accept(response, &call).await?;
-        let bytes = response.bytes().await.map_err(|error| self.unreachable(error))?;
-        serde_json::from_slice(&bytes)
-            .map_err(|error| ClientError::Answer { call, detail: error.to_string() })
+        accept(response, &call).await
     }
 }
 

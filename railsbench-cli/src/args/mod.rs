@@ -8,6 +8,8 @@ mod image;
 mod places;
 mod removal;
 mod runs;
+mod time;
+mod tokens;
 
 pub use campaign::{CampaignArgs, PlanArgs, ResumeArgs, RunArgs};
 pub use clouds::{DoctorArgs, FilterArgs, InstanceTypesArgs, SortKey};
@@ -17,6 +19,7 @@ pub use image::{ImageAction, ImageArgs, ImageBuildArgs};
 pub use places::{ConfigArgs, OrchestratorArgs, RunnersArgs};
 pub use removal::{NukeArgs, RemovalArgs, TeardownArgs};
 pub use runs::{ReportArgs, ResultsArgs, StatusArgs, StopArgs, WatchArgs};
+pub use tokens::{TokenAction, TokenArgs, TokenCreateArgs};
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -120,6 +123,9 @@ pub enum Command {
     /// List known instance types with their shape and price, or look up some by name
     #[command(after_help = help_end!("  railsbench instance-types aws --arch arm64 --max-vcpus 4 --sort price\n  railsbench instance-types aws c7g.medium m5.large --json\n  railsbench instance-types gcp --json - < names.txt"))]
     InstanceTypes(InstanceTypesArgs),
+    /// Make, list and revoke the tokens of an orchestrator's operators and readers
+    #[command(after_help = help_end!("  railsbench token create ada --valid 90d\n  railsbench token create wall-screen --scope reader\n  railsbench token list\n  railsbench token revoke ada"))]
+    Token(TokenArgs),
     /// Make images of the runner for Docker
     #[cfg(feature = "docker")]
     #[command(after_help = help_end!("  railsbench image build --ruby 3.4.1\n  railsbench image build --base my-ruby:1 --tag my-runner:1"))]

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use clap::Args;
-use jiff::{Span, SpanRelativeTo};
 use railsbench::Reach;
 use railsbench::id::{ProviderName, RunId};
 
 use super::places::StateArgs;
+use super::time::length;
 
 /// `teardown`
 #[derive(Debug, Clone, Args)]
@@ -82,12 +82,9 @@ impl RemovalArgs {
     }
 }
 
-/// An age; days are of 24 hours.
+/// An age.
 fn age(text: &str) -> Result<Duration, String> {
-    const FIX: &str = "write a number and a unit, e.g. 6h, 90m or 2d";
-    let span: Span = text.parse().map_err(|_| FIX.to_owned())?;
-    let time = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| FIX.to_owned())?;
-    let time = Duration::try_from(time).map_err(|_| format!("it is negative; {FIX}"))?;
+    let time = length(text)?;
     if time.is_zero() {
         return Err("it means everything; say --all for that".to_owned());
     }

@@ -18,6 +18,7 @@ mod run;
 mod status;
 mod stop;
 mod teardown;
+mod token;
 mod version;
 mod watch;
 
@@ -66,6 +67,7 @@ pub async fn execute(command: Command, output: &Output) -> Result<Exit, Failure>
         Command::Status(args) => async move { status::execute(&args, output).await }.boxed_local(),
         Command::Watch(args) => async move { watch::execute(&args, output).await }.boxed_local(),
         Command::Stop(args) => async move { stop::execute(&args, output).await }.boxed_local(),
+        Command::Token(args) => async move { token::execute(&args, output).await }.boxed_local(),
         Command::Results(args) => {
             async move { results::execute(&args, output).await }.boxed_local()
         }

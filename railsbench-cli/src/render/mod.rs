@@ -10,8 +10,10 @@ pub mod removal;
 mod run;
 mod summary;
 mod table;
+mod tokens;
 pub mod units;
 
 pub use plan::{plan, problems};
 pub use run::{counts, run, runs};
 pub use summary::summary;
+pub use tokens::tokens;

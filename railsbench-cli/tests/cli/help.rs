@@ -2,7 +2,7 @@
 
 use super::run;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "plan",
     "run",
     "resume",
@@ -17,6 +17,7 @@ const COMMANDS: [&str; 16] = [
     "providers",
     "doctor",
     "instance-types",
+    "token",
     "completions",
     "version",
 ];

@@ -18,6 +18,7 @@ mod planning;
 mod removal;
 mod state;
 mod streams;
+mod tokens;
 mod usage;
 
 use std::path::Path;

@@ -9,6 +9,7 @@ mod events;
 mod problem;
 mod runs;
 mod tasks;
+mod tokens;
 
 pub use artifacts::{
     ArtifactFile, ConnectivityProbe, ConnectivityUpload, FinishedTask, RunResults, UploadUrls,
@@ -24,3 +25,4 @@ pub use tasks::{
     HeartbeatAnswer, HeartbeatRequest, Lease, Phase, ReleaseRequest, RunnerFacts, TaskSpec,
     Telemetry, UploadsRequest,
 };
+pub use tokens::{CreatedToken, NewToken, TokenList, TokenScope, TokenView};

@@ -247,7 +247,10 @@ pub struct RunView {
 }
 
 /// Writes a secret into an answer that shows it this once; nothing else may serialise one.
-fn shown_once<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn shown_once<S: Serializer>(
+    secret: &SecretString,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(secret.expose_secret())
 }
 

@@ -108,9 +108,15 @@ mod tests {
             orchestrator_url: "http://127.0.0.1:1/".to_owned(),
             ruby_version: Some(RubyVersion::System),
             runner: Some("/runner".to_owned()),
+            max_lifetime: Duration::from_mins(10),
             ..testing::vars("local", "host")
         };
-        ProvisionRequest { label: "laptop".to_owned(), first: 3, ..testing::request(vars, 1) }
+        ProvisionRequest {
+            label: "laptop".to_owned(),
+            first: 3,
+            expected_work: Duration::from_mins(1),
+            ..testing::request(vars, 1)
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@
 //! requirement as its first argument, so a caller learns nothing from a body that it may not
 //! send.
 
+use std::time::Duration;
+
 use axum::extract::FromRequestParts;
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::request::Parts;
@@ -19,7 +21,7 @@ use subtle::ConstantTimeEq;
 
 use super::App;
 use super::problem::ApiError;
-use crate::store::{Scope, StoredToken, TokenHash};
+use crate::store::{Scope, StoredToken, TokenHash, TokenOwner};
 
 /// Name of the cookie that holds a browser's reader token.
 pub(crate) const SESSION_COOKIE: &str = "railsbench_session";
@@ -29,21 +31,36 @@ pub(crate) fn hash(token: &str) -> TokenHash {
     Sha256::digest(token.as_bytes()).into()
 }
 
-/// Makes and stores a token.
+/// Makes and stores a token that nobody lists.
 pub(crate) async fn mint(
     app: &App,
     scope: Scope,
-    valid_for: std::time::Duration,
+    valid_for: Duration,
 ) -> Result<(SecretString, Timestamp), ApiError> {
+    let expires_at = end(app.clock.now(), valid_for);
+    Ok((store(app, scope, expires_at, None).await?, expires_at))
+}
+
+/// When something ends that begins now.
+pub(crate) fn end(now: Timestamp, valid_for: Duration) -> Timestamp {
+    SignedDuration::try_from(valid_for)
+        .ok()
+        .and_then(|valid_for| now.checked_add(valid_for).ok())
+        .unwrap_or(Timestamp::MAX)
+}
+
+/// Makes and stores a token.
+pub(crate) async fn store(
+    app: &App,
+    scope: Scope,
+    expires_at: Timestamp,
+    owner: Option<TokenOwner>,
+) -> Result<SecretString, ApiError> {
     let mut random = [0; 32];
     rand::fill(&mut random);
     let text = URL_SAFE_NO_PAD.encode(random);
-    let expires_at = SignedDuration::try_from(valid_for)
-        .ok()
-        .and_then(|valid_for| app.clock.now().checked_add(valid_for).ok())
-        .unwrap_or(Timestamp::MAX);
-    app.store.add_token(StoredToken { hash: hash(&text), scope, expires_at }).await?;
-    Ok((SecretString::from(text), expires_at))
+    app.store.add_token(StoredToken { hash: hash(&text), scope, expires_at, owner }).await?;
+    Ok(SecretString::from(text))
 }
 
 /// Someone with a good token.

@@ -24,6 +24,7 @@ mod runner;
 mod runs;
 mod state;
 mod tasks;
+mod tokens;
 
 use std::time::Duration;
 
@@ -53,6 +54,7 @@ fn described() -> OpenApiRouter<App> {
         .merge(tasks::routes())
         .merge(connectivity::routes())
         .merge(login::routes())
+        .merge(tokens::routes())
         .merge(pages::routes())
         .layer(from_fn_with_state(DEADLINE, layers::deadline));
     let completing =

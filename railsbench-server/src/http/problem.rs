@@ -129,6 +129,9 @@ impl From<StoreError> for ApiError {
             StoreError::DifferentConfig(_) => {
                 Self::new(StatusCode::CONFLICT, "different_config", error.to_string())
             }
+            StoreError::TokenNameTaken(_) => {
+                Self::new(StatusCode::CONFLICT, "token_name_taken", error.to_string())
+            }
             StoreError::Rejected(rejection) => rejection.into(),
             StoreError::Engine { .. } => {
                 tracing::error!(%error, "the store failed");

@@ -3,11 +3,11 @@
 
 use jiff::Timestamp;
 use railsbench_core::config::RunConfig;
-use railsbench_core::id::{RunId, RunnerId};
+use railsbench_core::id::{InvalidId, RunId, RunnerId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Scope;
+use super::{Scope, TokenOwner};
 
 /// What is stored cannot be read back, or a value cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +72,22 @@ pub(super) fn scope_columns(scope: &Scope) -> (&'static str, Option<&str>) {
         Scope::Login => ("login", None),
         Scope::Run(run) => ("run", Some(run.as_str())),
     }
+}
+
+/// What is written of the owner of a token: the name, and when the token was made.
+pub(super) fn owner_columns(owner: Option<&TokenOwner>) -> (Option<&str>, Option<String>) {
+    let name = owner.map(|owner| owner.name.as_str());
+    (name, owner.map(|owner| time(owner.created_at)))
+}
+
+/// The owner that was written by [`owner_columns`].
+pub(super) fn owner(
+    name: Option<&str>,
+    created_at: Option<&str>,
+) -> Result<Option<TokenOwner>, Damaged> {
+    let (Some(name), Some(created_at)) = (name, created_at) else { return Ok(None) };
+    let name = name.parse().map_err(|error: InvalidId| Damaged::new("owner", error))?;
+    Ok(Some(TokenOwner { name, created_at: instant("created_at", created_at)? }))
 }
 
 /// The scope that was written by [`scope_columns`].

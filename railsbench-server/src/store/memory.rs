@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use railsbench_core::id::{InstanceType, ProviderName, RunId, TaskId};
+use railsbench_core::id::{InstanceType, ProviderName, RunId, TaskId, TokenName};
 use railsbench_core::lifecycle::{Claim, Command, Idle, Queue, Run, Task, claim};
 use railsbench_core::protocol::{Event, EventRecord, TaskStatus};
 use tokio::sync::broadcast;
@@ -341,8 +341,36 @@ impl Store for MemoryStore {
     }
 
     async fn add_token(&self, token: StoredToken) -> Result<(), StoreError> {
-        self.state().tokens.insert(token.hash, token);
+        let mut state = self.state();
+        if let Some(owner) = &token.owner {
+            let same = |other: &StoredToken| {
+                other.owner.as_ref().is_some_and(|other| other.name == owner.name)
+            };
+            if state.tokens.values().any(|other| same(other) && other.expires_at > owner.created_at)
+            {
+                return Err(StoreError::TokenNameTaken(owner.name.clone()));
+            }
+            state.tokens.retain(|_, other| !same(other));
+        }
+        state.tokens.insert(token.hash, token);
         Ok(())
+    }
+
+    async fn owned_tokens(&self, now: Timestamp) -> Result<Vec<StoredToken>, StoreError> {
+        let state = self.state();
+        let owned = state.tokens.values().filter(|token| token.owner.is_some());
+        let mut tokens: Vec<_> = owned.filter(|token| token.expires_at > now).cloned().collect();
+        tokens.sort_by(|a, b| {
+            a.owner.as_ref().map(|a| &a.name).cmp(&b.owner.as_ref().map(|b| &b.name))
+        });
+        Ok(tokens)
+    }
+
+    async fn revoke_token(&self, owner: &TokenName) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let before = state.tokens.len();
+        state.tokens.retain(|_, token| token.owner.as_ref().is_none_or(|own| &own.name != owner));
+        Ok(state.tokens.len() < before)
     }
 
     async fn token(

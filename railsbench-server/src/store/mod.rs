@@ -16,7 +16,7 @@ pub mod step;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use railsbench_core::config::RunConfig;
-use railsbench_core::id::{InstanceType, ProviderName, RunId, RunnerId, TaskId};
+use railsbench_core::id::{InstanceType, ProviderName, RunId, RunnerId, TaskId, TokenName};
 use railsbench_core::lifecycle::{Command, Policy, Rejection, Run, Task};
 use railsbench_core::protocol::{EventRecord, RunnerFacts, TaskStatus};
 use tokio::sync::broadcast;
@@ -38,6 +38,9 @@ pub enum StoreError {
     /// The run exists with another configuration.
     #[error("run {0} exists with a different configuration; choose another run id")]
     DifferentConfig(RunId),
+    /// A token of this name exists and has not ended.
+    #[error("there is a token {0} already; revoke it first, or choose another name")]
+    TokenNameTaken(TokenName),
     /// The lifecycle refuses the command.
     #[error(transparent)]
     Rejected(#[from] Rejection),
@@ -164,6 +167,17 @@ pub struct StoredToken {
     pub scope: Scope,
     /// When it ends.
     pub expires_at: Timestamp,
+    /// Whose it is, for those that people list and revoke.
+    pub owner: Option<TokenOwner>,
+}
+
+/// Whose a token is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenOwner {
+    /// The name.
+    pub name: TokenName,
+    /// When the token was made.
+    pub created_at: Timestamp,
 }
 
 /// Where runs, tasks, events and tokens are kept.
@@ -250,8 +264,18 @@ pub trait Store: Send + Sync + 'static {
     /// at its run again.
     fn changes(&self) -> broadcast::Receiver<RunId>;
 
-    /// Keeps a token.
+    /// Keeps a token. One that has an owner replaces one of the same owner that had ended by the
+    /// time it was made.
+    ///
+    /// # Errors
+    /// [`StoreError::TokenNameTaken`] if the owner has another that goes on.
     async fn add_token(&self, token: StoredToken) -> Result<(), StoreError>;
+
+    /// The tokens that have an owner and have not expired, by name.
+    async fn owned_tokens(&self, now: Timestamp) -> Result<Vec<StoredToken>, StoreError>;
+
+    /// Ends the token of this owner; `false` if there is none.
+    async fn revoke_token(&self, owner: &TokenName) -> Result<bool, StoreError>;
 
     /// The token of this hash, if it has not expired.
     async fn token(

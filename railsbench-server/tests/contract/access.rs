@@ -54,7 +54,9 @@ fn access(method: &str, path: &str) -> Option<Access> {
             | "/runs/{id}/results.tar.gz"
             | "/runs/{id}/tasks",
         ) => Access::Read,
-        ("post", "/runs" | "/login-links" | "/runs/{id}/stop" | "/runs/{id}/token") => {
+        ("get" | "post", "/tokens")
+        | ("delete", "/tokens/{name}")
+        | ("post", "/runs" | "/login-links" | "/runs/{id}/stop" | "/runs/{id}/token") => {
             Access::Operate
         }
         ("get", "/runner/{target}") | ("post", "/connectivity/upload") => Access::RunAny,
@@ -114,7 +116,7 @@ async fn every_call_with_every_kind_of_token() {
         let access = access(method, path)
             .unwrap_or_else(|| panic!("{method} {path} is new: say here who may call it"));
         let id = if path.starts_with("/tasks") { task } else { "mine" };
-        let url = path.replace("{id}", id).replace("{key}", "runs/x");
+        let url = path.replace("{id}", id).replace("{key}", "runs/x").replace("{name}", "nobody");
         for (caller, header) in &callers {
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
             let mut request = bench.http.request(method.clone(), bench.url(&url));

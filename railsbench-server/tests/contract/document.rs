@@ -42,6 +42,9 @@ pub const CALLS: [(&str, &str); 34] = [
     ("post", "/tasks/{id}/heartbeat"),
     ("post", "/tasks/{id}/release"),
     ("post", "/tasks/{id}/uploads"),
+    ("get", "/tokens"),
+    ("post", "/tokens"),
+    ("delete", "/tokens/{name}"),
     ("get", "/up"),
 ];
 

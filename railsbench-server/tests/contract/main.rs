@@ -19,6 +19,7 @@ mod runners;
 mod start;
 mod support;
 mod tls;
+mod tokens;
 mod uploads;
 mod validation;
 mod waiting;

@@ -73,7 +73,8 @@ async fn a_commit_that_breaks_is_done_once() {
 async fn a_token_is_never_taken_twice() {
     let (_cluster, meddler, store) = meddled().await;
     for (fault, got) in [(Fault::Request, true), (Fault::Answer, false)] {
-        let token = StoredToken { hash: [7; 32], scope: Scope::Login, expires_at: at(100) };
+        let token =
+            StoredToken { hash: [7; 32], scope: Scope::Login, expires_at: at(100), owner: None };
         meddler.arm(fault);
         store.add_token(token.clone()).await.unwrap();
         assert!(meddler.has_fired());

@@ -119,7 +119,8 @@ pub const CASES: &[Case] = cases! {
         changes_are_told_once_they_can_be_read;
     tokens:
         tokens_are_kept_until_they_end,
-        a_token_is_taken_once;
+        a_token_is_taken_once,
+        a_token_with_an_owner_is_listed_until_it_is_revoked;
     workload:
         a_random_workload_replays_to_what_is_stored;
 };

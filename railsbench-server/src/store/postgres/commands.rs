@@ -5,17 +5,17 @@
 //! run's events become visible in their order. Nobody holds a run while waiting for another one.
 
 use jiff::Timestamp;
-use railsbench_core::id::{RunId, TaskId};
+use railsbench_core::id::{RunId, TaskId, TokenName};
 use railsbench_core::lifecycle::{Claim, Command, Idle, Run, Task, claim as decide};
 
 use super::failure::Failure;
 use super::queries::{self, Params, Place, all, first};
 use super::rows;
 use super::unit::{Held, Unit};
-use crate::store::columns::{json, providers, scope_columns, time};
+use crate::store::columns::{json, owner_columns, providers, scope_columns, time};
 use crate::store::{
     ClaimCommand, Claimed, Created, NewRun, StoreError, StoredRun, StoredToken, TokenHash,
-    canonical, first_tasks, step,
+    TokenOwner, canonical, first_tasks, step,
 };
 
 /// Gives nothing to insert if the id is taken; waits for whoever is about to take it.
@@ -43,11 +43,15 @@ const DUE_OF_RUN: &str = "SELECT task FROM tasks
      WHERE run_id = $1 AND id = ANY($2) AND lease_expires_at <= $3 ORDER BY lease_expires_at";
 const FORGET_IDLE: &str = "DELETE FROM idle_runners WHERE idle_until <= $1";
 const FORGET_TOKENS: &str = "DELETE FROM tokens WHERE expires_at <= $1";
-const ADD_TOKEN: &str = "INSERT INTO tokens (hash, scope, run_id, expires_at)
-     VALUES ($1, $2, $3, $4) ON CONFLICT (hash) DO UPDATE
-     SET scope = EXCLUDED.scope, run_id = EXCLUDED.run_id, expires_at = EXCLUDED.expires_at";
+const ADD_TOKEN: &str = "INSERT INTO tokens (hash, scope, run_id, expires_at, owner, created_at)
+     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (hash) DO UPDATE
+     SET scope = EXCLUDED.scope, run_id = EXCLUDED.run_id, expires_at = EXCLUDED.expires_at,
+         owner = EXCLUDED.owner, created_at = EXCLUDED.created_at";
+const END_TOKEN_OF: &str = "DELETE FROM tokens WHERE owner = $1 AND expires_at <= $2";
+const IS_TAKEN: &str = "SELECT 1 FROM tokens WHERE owner = $1 AND hash <> $2";
+const REVOKE_TOKEN: &str = "DELETE FROM tokens WHERE owner = $1 RETURNING hash";
 const TAKE_TOKEN: &str = "DELETE FROM tokens WHERE hash = $1 AND expires_at > $2
-     RETURNING scope, run_id, expires_at";
+     RETURNING scope, run_id, expires_at, owner, created_at";
 const ADD_KEY: &str =
     "INSERT INTO keys (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
 const KEY: &str = "SELECT value FROM keys WHERE name = $1";
@@ -206,8 +210,21 @@ pub(super) async fn expire(
 
 pub(super) async fn add_token(unit: &mut Unit<'_>, token: &StoredToken) -> Result<(), Failure> {
     let (scope, run) = scope_columns(&token.scope);
-    let params: Params<'_> = &[&token.hash.as_slice(), &scope, &run, &time(token.expires_at)];
+    let (owner, created_at) = owner_columns(token.owner.as_ref());
+    let hash = token.hash.as_slice();
+    if let Some(TokenOwner { name, created_at }) = &token.owner {
+        unit.execute(END_TOKEN_OF, &[&name.as_str(), &time(*created_at)]).await?;
+        if first(&unit.transaction, IS_TAKEN, &[&name.as_str(), &hash]).await?.is_some() {
+            return Err(Failure::Refused(StoreError::TokenNameTaken(name.clone())));
+        }
+    }
+    let expires_at = time(token.expires_at);
+    let params: Params<'_> = &[&hash, &scope, &run, &expires_at, &owner, &created_at];
     unit.execute(ADD_TOKEN, params).await.map(drop)
+}
+
+pub(super) async fn revoke_token(unit: &mut Unit<'_>, owner: &TokenName) -> Result<bool, Failure> {
+    Ok(first(&unit.transaction, REVOKE_TOKEN, &[&owner.as_str()]).await?.is_some())
 }
 
 pub(super) async fn take_token(

@@ -24,7 +24,7 @@ use deadpool_postgres::{Client, Pool};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use railsbench_core::id::{RunId, TaskId};
+use railsbench_core::id::{RunId, TaskId, TokenName};
 use railsbench_core::lifecycle::{Command, Task};
 use railsbench_core::protocol::EventRecord;
 use tokio::sync::broadcast;
@@ -348,6 +348,21 @@ impl Store for PostgresStore {
         self.change("keep the token", move |unit| {
             let token = token.clone();
             async move { commands::add_token(unit, &token).await }.boxed()
+        })
+        .await
+    }
+
+    async fn owned_tokens(&self, now: Timestamp) -> Result<Vec<StoredToken>, StoreError> {
+        let read =
+            move |client: Client| async move { queries::owned_tokens(&client, now).await }.boxed();
+        self.read("list the tokens", read).await
+    }
+
+    async fn revoke_token(&self, owner: &TokenName) -> Result<bool, StoreError> {
+        let owner = owner.clone();
+        self.change("revoke the token", move |unit| {
+            let owner = owner.clone();
+            async move { commands::revoke_token(unit, &owner).await }.boxed()
         })
         .await
     }

@@ -53,7 +53,9 @@ const IDLE: &str = "SELECT runner_id, idle_until FROM idle_runners
      WHERE run_id = $1 AND provider = $2 AND instance_type = $3 AND idle_until > $4";
 const EVENTS: &str = "SELECT seq, event FROM events
      WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3";
-const TOKEN: &str = "SELECT scope, run_id, expires_at FROM tokens
+const OWNED_TOKENS: &str = "SELECT hash, scope, run_id, expires_at, owner, created_at FROM tokens
+     WHERE owner IS NOT NULL AND expires_at > $1 ORDER BY owner";
+const TOKEN: &str = "SELECT scope, run_id, expires_at, owner, created_at FROM tokens
      WHERE hash = $1 AND expires_at > $2";
 
 const WRITABLE: &str = "SELECT current_setting('transaction_read_only') = 'off'";
@@ -208,6 +210,14 @@ pub(super) async fn events(
     let params: Params<'_> = &[&run.as_str(), &after, &i64::from(limit)];
     let ((), rows) = try_join!(check_run(client, run), all(client, EVENTS, params))?;
     each(&rows, |row| rows::event_record(row, run))
+}
+
+pub(super) async fn owned_tokens(
+    client: &Client,
+    now: Timestamp,
+) -> Result<Vec<StoredToken>, Failure> {
+    let rows = all(client, OWNED_TOKENS, &[&time(now)]).await?;
+    rows.iter().map(rows::owned_token).collect()
 }
 
 pub(super) async fn token(

@@ -53,9 +53,17 @@ pub(super) fn idle(row: &Row) -> Result<Idle, Failure> {
     Ok(Idle { runner_id, until })
 }
 
-/// The columns `scope`, `run_id` and `expires_at` of `tokens`.
+/// All columns of `tokens`.
+pub(super) fn owned_token(row: &Row) -> Result<StoredToken, Failure> {
+    let hash: &[u8] = row.try_get("hash")?;
+    let hash = hash.try_into().map_err(|error| Damaged::new("hash", error))?;
+    token(row, hash)
+}
+
+/// The columns of `tokens` beside the hash.
 pub(super) fn token(row: &Row, hash: TokenHash) -> Result<StoredToken, Failure> {
     let scope = columns::scope(text(row, "scope")?, row.try_get("run_id")?)?;
     let expires_at = columns::instant("expires_at", text(row, "expires_at")?)?;
-    Ok(StoredToken { hash, scope, expires_at })
+    let owner = columns::owner(row.try_get("owner")?, row.try_get("created_at")?)?;
+    Ok(StoredToken { hash, scope, expires_at, owner })
 }

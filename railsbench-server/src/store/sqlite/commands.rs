@@ -1,7 +1,7 @@
 //! The writes, each inside one savepoint of the writer's transaction.
 
 use jiff::Timestamp;
-use railsbench_core::id::{RunId, TaskId};
+use railsbench_core::id::{RunId, TaskId, TokenName};
 use railsbench_core::lifecycle::{Claim, Command, Idle, Run, Task, claim as decide};
 use railsbench_core::protocol::Event;
 use rusqlite::{Params, params};
@@ -10,10 +10,10 @@ use super::failure::Failure;
 use super::queries::{self, Place, first};
 use super::rows::{self, RunState};
 use super::writer::Unit;
-use crate::store::columns::{json, providers, scope_columns, time};
+use crate::store::columns::{json, owner_columns, providers, scope_columns, time};
 use crate::store::{
     ClaimCommand, Claimed, Created, NewRun, StoreError, StoredRun, StoredToken, TokenHash,
-    canonical, first_tasks, step,
+    TokenOwner, canonical, first_tasks, step,
 };
 
 const ADD_RUN: &str =
@@ -32,15 +32,27 @@ const REMOVE_IDLE: &str = "DELETE FROM idle_runners
      WHERE run_id = ?1 AND provider = ?2 AND instance_type = ?3 AND runner_id = ?4";
 const FORGET_IDLE: &str = "DELETE FROM idle_runners WHERE idle_until <= ?1";
 const ADD_TOKEN: &str =
-    "INSERT OR REPLACE INTO tokens (hash, scope, run_id, expires_at) VALUES (?1, ?2, ?3, ?4)";
-const TAKE_TOKEN: &str =
-    "DELETE FROM tokens WHERE hash = ?1 AND expires_at > ?2 RETURNING scope, run_id, expires_at";
+    "INSERT OR REPLACE INTO tokens (hash, scope, run_id, expires_at, owner, created_at)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const END_TOKEN_OF: &str = "DELETE FROM tokens WHERE owner = ?1 AND expires_at <= ?2";
+const IS_TAKEN: &str = "SELECT 1 FROM tokens WHERE owner = ?1 AND hash <> ?2";
+const REVOKE_TOKEN: &str = "DELETE FROM tokens WHERE owner = ?1 RETURNING hash";
+const TAKE_TOKEN: &str = "DELETE FROM tokens WHERE hash = ?1 AND expires_at > ?2 RETURNING scope, run_id, expires_at, owner, created_at";
 const FORGET_TOKENS: &str = "DELETE FROM tokens WHERE expires_at <= ?1";
 
 /// Every statement above that looks for rows, for the test that looks at their plans.
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] =
-    &[SAVE_RUN_STATE, SAVE_TASK, REMOVE_IDLE, FORGET_IDLE, TAKE_TOKEN, FORGET_TOKENS];
+pub(super) const STATEMENTS: &[&str] = &[
+    SAVE_RUN_STATE,
+    SAVE_TASK,
+    REMOVE_IDLE,
+    FORGET_IDLE,
+    END_TOKEN_OF,
+    IS_TAKEN,
+    REVOKE_TOKEN,
+    TAKE_TOKEN,
+    FORGET_TOKENS,
+];
 
 impl Unit<'_> {
     fn execute(&self, sql: &str, params: impl Params) -> Result<(), Failure> {
@@ -230,7 +242,22 @@ pub(super) fn expire(unit: &mut Unit<'_>, now: Timestamp, limit: u32) -> Result<
 
 pub(super) fn add_token(unit: &mut Unit<'_>, token: &StoredToken) -> Result<(), Failure> {
     let (scope, run) = scope_columns(&token.scope);
-    unit.execute(ADD_TOKEN, params![token.hash, scope, run, time(token.expires_at)])
+    let (owner, created_at) = owner_columns(token.owner.as_ref());
+    if let Some(TokenOwner { name, created_at }) = &token.owner {
+        unit.execute(END_TOKEN_OF, params![name.as_str(), time(*created_at)])?;
+        if first(unit.connection, IS_TAKEN, params![name.as_str(), token.hash], |_| Ok(()))?
+            .is_some()
+        {
+            return Err(Failure::Refused(StoreError::TokenNameTaken(name.clone())));
+        }
+    }
+    let expires_at = time(token.expires_at);
+    unit.execute(ADD_TOKEN, params![token.hash, scope, run, expires_at, owner, created_at])
+}
+
+pub(super) fn revoke_token(unit: &mut Unit<'_>, owner: &TokenName) -> Result<bool, Failure> {
+    let revoked = first(unit.connection, REVOKE_TOKEN, params![owner.as_str()], |_| Ok(()))?;
+    Ok(revoked.is_some())
 }
 
 pub(super) fn take_token(

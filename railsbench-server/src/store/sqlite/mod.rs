@@ -18,7 +18,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use railsbench_core::id::{RunId, TaskId};
+use railsbench_core::id::{RunId, TaskId, TokenName};
 use railsbench_core::lifecycle::{Command, Task};
 use railsbench_core::protocol::EventRecord;
 use rusqlite::Connection;
@@ -143,6 +143,17 @@ impl Store for SqliteStore {
 
     async fn add_token(&self, token: StoredToken) -> Result<(), StoreError> {
         self.writer.submit("keep the token", move |unit| commands::add_token(unit, &token)).await
+    }
+
+    async fn owned_tokens(&self, now: Timestamp) -> Result<Vec<StoredToken>, StoreError> {
+        let read = move |connection: &Connection| queries::owned_tokens(connection, now);
+        self.readers.read("list the tokens", read).await
+    }
+
+    async fn revoke_token(&self, owner: &TokenName) -> Result<bool, StoreError> {
+        let owner = owner.clone();
+        let revoke = move |unit: &mut Unit<'_>| commands::revoke_token(unit, &owner);
+        self.writer.submit("revoke the token", revoke).await
     }
 
     async fn token(

@@ -52,7 +52,9 @@ const IDLE: &str = "SELECT runner_id, idle_until FROM idle_runners
      WHERE run_id = ?1 AND provider = ?2 AND instance_type = ?3 AND idle_until > ?4";
 const EVENTS: &str = "SELECT seq, event FROM events
      WHERE run_id = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
-const TOKEN: &str = "SELECT scope, run_id, expires_at FROM tokens
+const OWNED_TOKENS: &str = "SELECT hash, scope, run_id, expires_at, owner, created_at FROM tokens
+     WHERE owner IS NOT NULL AND expires_at > ?1 ORDER BY owner";
+const TOKEN: &str = "SELECT scope, run_id, expires_at, owner, created_at FROM tokens
      WHERE hash = ?1 AND expires_at > ?2";
 
 /// Every statement above, for the test that looks at their plans.
@@ -74,6 +76,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     HELD,
     IDLE,
     EVENTS,
+    OWNED_TOKENS,
     TOKEN,
 ];
 
@@ -237,4 +240,11 @@ pub(super) fn token(
     now: Timestamp,
 ) -> Result<Option<StoredToken>, Failure> {
     first(connection, TOKEN, params![hash, time(now)], |row| rows::token(row, hash))
+}
+
+pub(super) fn owned_tokens(
+    connection: &Connection,
+    now: Timestamp,
+) -> Result<Vec<StoredToken>, Failure> {
+    all(connection, OWNED_TOKENS, params![time(now)], |row| rows::token(row, row.get("hash")?))
 }

@@ -77,10 +77,13 @@ pub(super) fn idle(row: &Row<'_>) -> Result<Idle, Failure> {
     Ok(Idle { runner_id, until })
 }
 
-/// The columns `scope`, `run_id` and `expires_at` of `tokens`.
+/// The columns of `tokens` beside the hash.
 pub(super) fn token(row: &Row<'_>, hash: TokenHash) -> Result<StoredToken, Failure> {
     let run: Option<String> = row.get("run_id")?;
     let scope = columns::scope(text(row, "scope")?, run.as_deref())?;
     let expires_at = columns::instant("expires_at", text(row, "expires_at")?)?;
-    Ok(StoredToken { hash, scope, expires_at })
+    let owner: Option<String> = row.get("owner")?;
+    let created_at: Option<String> = row.get("created_at")?;
+    let owner = columns::owner(owner.as_deref(), created_at.as_deref())?;
+    Ok(StoredToken { hash, scope, expires_at, owner })
 }

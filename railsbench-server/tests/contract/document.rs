@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::Bench;
 
 /// Every call of the contract.
-pub const CALLS: [(&str, &str); 34] = [
+pub const CALLS: [(&str, &str); 37] = [
     ("get", "/"),
     ("get", "/alerts"),
     ("get", "/artifacts/{key}"),

@@ -56,7 +56,7 @@ async fn a_token_ends_by_itself_and_its_name_is_free_again() {
     let first = create(&bench, wanted.clone()).await;
     let problem = bench.post("/tokens", OPERATOR, &wanted).await.problem(409);
     assert_eq!(problem["error"], "token_name_taken");
-    bench.clock.advance(Duration::from_secs(60));
+    bench.clock.advance(Duration::from_mins(1));
     let token = first["secret"].as_str().unwrap();
     assert_eq!(status(&bench, Method::GET, "/runs", token).await, StatusCode::UNAUTHORIZED);
     assert!(names(&bench).await.is_empty());

@@ -213,11 +213,11 @@ pub(super) async fn events(
 }
 
 pub(super) async fn owned_tokens(
-    client: &Client,
+    client: &impl GenericClient,
     now: Timestamp,
 ) -> Result<Vec<StoredToken>, Failure> {
     let rows = all(client, OWNED_TOKENS, &[&time(now)]).await?;
-    rows.iter().map(rows::owned_token).collect()
+    each(&rows, rows::owned_token)
 }
 
 pub(super) async fn token(

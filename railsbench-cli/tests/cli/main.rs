@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test a panic is a failure")]
 
-#[cfg(feature = "clouds")]
+#[cfg(all(feature = "clouds", feature = "docker"))]
 mod all_providers;
 #[cfg(feature = "clouds")]
 mod clouds;

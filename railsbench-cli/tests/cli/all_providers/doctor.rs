@@ -163,9 +163,9 @@ async fn all_that_are_set_up() {
         .map(|examined| examined["provider"].as_str().unwrap())
         .collect();
     // This host has no shell on the PATH of the test.
-    assert_eq!((ran.code, names), (3, vec!["heroku", "local"]), "{found}");
+    assert_eq!((ran.code, names), (3, vec!["docker", "heroku", "local"]), "{found}");
     assert_eq!(found["not_configured"], serde_json::json!(["aws", "azure", "gcp"]));
-    let local = found["providers"][1]["checks"].as_array().unwrap();
+    let local = found["providers"][2]["checks"].as_array().unwrap();
     assert!(local.iter().any(|check| check["outcome"] == "failed"), "{found}");
     let text = doctor(&operator, &[]).stdout;
     assert!(text.contains("settings are missing: aws, azure, gcp;"), "{text}");

@@ -50,6 +50,7 @@ pub struct OrchestratorArgs {
         long,
         value_name = "KEY",
         env = "RAILSBENCH_API_KEY",
+        allow_hyphen_values = true,
         hide_env_values = true,
         value_parser = |text: &str| Ok::<SecretString, Infallible>(text.to_owned().into())
     )]

@@ -1,8 +1,8 @@
 //! Who calls, and what they may do.
 //!
-//! A token is 32 random bytes; only its SHA-256 is stored. The operator token of the
-//! configuration is compared as a hash as well, in constant time. Every route names its
-//! requirement as its first argument, so a caller learns nothing from a body that it may not
+//! A token is `rb_` and 32 random bytes in base64url; only its SHA-256 is stored. The operator
+//! token of the configuration is compared as a hash as well, in constant time. Every route names
+//! its requirement as its first argument, so a caller learns nothing from a body that it may not
 //! send.
 
 use std::time::Duration;
@@ -58,7 +58,8 @@ pub(crate) async fn store(
 ) -> Result<SecretString, ApiError> {
     let mut random = [0; 32];
     rand::fill(&mut random);
-    let text = URL_SAFE_NO_PAD.encode(random);
+    // The prefix shows searchers of leaked secrets what it is, and no token looks like an option.
+    let text = format!("rb_{}", URL_SAFE_NO_PAD.encode(random));
     app.store.add_token(StoredToken { hash: hash(&text), scope, expires_at, owner }).await?;
     Ok(SecretString::from(text))
 }

@@ -9,6 +9,7 @@ pub mod analysis;
 pub mod config;
 pub mod id;
 pub mod lifecycle;
+pub mod loopback;
 pub mod money;
 pub mod protocol;
 pub mod provider;

@@ -10,9 +10,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use railsbench_core::id::{InstanceType, ProviderName, RunId, RunnerId};
+use railsbench_core::loopback::is_loopback;
 use railsbench_core::provider::CaCertificate;
 use secrecy::SecretString;
-use url::{Host, Url};
+use url::Url;
 
 /// Where the orchestrator answers, e.g. `https://bench.example.com`.
 pub const ORCHESTRATOR_URL: &str = "ORCHESTRATOR_URL";
@@ -185,16 +186,6 @@ fn ca_certificate(path: &str) -> Result<CaCertificate, String> {
         .map_err(|error| format!("{path} cannot be read: {error}"))?
         .parse()
         .map_err(|error| format!("{path} is no CA certificate: {error}"))
-}
-
-/// Whether a URL leads to this machine.
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 fn orchestrator_url(text: &str, plain_http: bool) -> Result<Url, String> {

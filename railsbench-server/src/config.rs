@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use railsbench_core::config::PROVIDERS;
 use railsbench_core::lifecycle::Policy;
+use railsbench_core::loopback::is_loopback;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -240,14 +241,5 @@ impl ServerConfig {
             Some(TlsConfig::Acme(acme)) => acme.domains.first().map(String::as_str),
             _ => None,
         }
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }

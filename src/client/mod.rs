@@ -9,6 +9,7 @@ use futures::TryStreamExt;
 use futures::stream::{BoxStream, Stream};
 use railsbench_core::config::RunConfig;
 use railsbench_core::id::{RunId, TokenName};
+use railsbench_core::loopback::is_loopback;
 use railsbench_core::protocol::{
     CreatedRun, CreatedToken, EventRecord, LoginLink, NewToken, RunPage, RunResults, RunToken,
     RunView, TaskPage, TokenList,
@@ -315,14 +316,5 @@ impl OperatorClient {
         }
         let response = request.send().await.map_err(|error| self.unreachable(error))?;
         accept(response, &call).await
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use railsbench_core::id::ProviderName;
+use railsbench_core::loopback::is_loopback;
 use railsbench_core::provider::ProviderError;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, redirect};
 use tokio::sync::Semaphore;
-use url::{Host, Url};
+use url::Url;
 
 use super::{Call, Dialect, RetryPolicy, TokenSource};
 
@@ -190,15 +191,6 @@ pub(super) fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue
     let name = name.parse::<HeaderName>().map_err(|error| error.to_string())?;
     let value = value.parse::<HeaderValue>().map_err(|error| error.to_string())?;
     Ok((name, value))
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
 }
 
 impl std::fmt::Debug for RestClient {

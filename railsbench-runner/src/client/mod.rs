@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use railsbench_core::id::{RunId, TaskId};
+use railsbench_core::loopback::is_loopback;
 use railsbench_core::protocol::{
     Acknowledged, ClaimAnswer, ClaimRequest, CompleteRequest, FailRequest, HeartbeatAnswer,
     HeartbeatRequest, Problem, ReleaseRequest, UploadUrls, UploadsRequest,
@@ -25,7 +26,7 @@ use url::Url;
 
 pub use error::ClientError;
 
-use crate::config::{RAILSBENCH_CA_FILE, is_loopback};
+use crate::config::RAILSBENCH_CA_FILE;
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

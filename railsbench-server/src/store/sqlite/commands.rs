@@ -37,7 +37,8 @@ const ADD_TOKEN: &str =
 const END_TOKEN_OF: &str = "DELETE FROM tokens WHERE owner = ?1 AND expires_at <= ?2";
 const IS_TAKEN: &str = "SELECT 1 FROM tokens WHERE owner = ?1 AND hash <> ?2";
 const REVOKE_TOKEN: &str = "DELETE FROM tokens WHERE owner = ?1 RETURNING hash";
-const TAKE_TOKEN: &str = "DELETE FROM tokens WHERE hash = ?1 AND expires_at > ?2 RETURNING scope, run_id, expires_at, owner, created_at";
+const TAKE_TOKEN: &str = "DELETE FROM tokens WHERE hash = ?1 AND expires_at > ?2
+     RETURNING scope, run_id, expires_at, owner, created_at";
 const FORGET_TOKENS: &str = "DELETE FROM tokens WHERE expires_at <= ?1";
 
 /// Every statement above that looks for rows, for the test that looks at their plans.

@@ -166,13 +166,18 @@ fn ca_certificate(path: &Path) -> Result<CaCertificate, Failure> {
 /// Connects to the orchestrator that the arguments choose; `None` if it is the embedded one and
 /// has never had a run.
 async fn connect(args: &OrchestratorArgs) -> Result<Option<Connection>, Failure> {
-    let choice = orchestrator_choice(args)?;
-    let path = &args.state.state_dir;
-    if matches!(choice, OrchestratorChoice::Embedded) && !path.exists() {
+    if args.orchestrator.is_none() && !args.state.state_dir.exists() {
         return Ok(None);
     }
-    let state = StateDir::open(path)?;
-    Ok(Some(orchestrator::connect(&choice, &state).await?))
+    connect_or_begin(args).await.map(Some)
+}
+
+/// Connects to the orchestrator that the arguments choose; an embedded one that has never had a run
+/// gets its folder.
+async fn connect_or_begin(args: &OrchestratorArgs) -> Result<Connection, Failure> {
+    let choice = orchestrator_choice(args)?;
+    let state = StateDir::open(&args.state.state_dir)?;
+    Ok(orchestrator::connect(&choice, &state).await?)
 }
 
 /// As [`connect`], for commands about one run, which then does not exist.

@@ -1,13 +1,11 @@
 //! `railsbench token`: who may use an orchestrator.
 
-use railsbench::StateDir;
 use railsbench::id::TokenName;
-use railsbench::orchestrator::{self, Connection};
 use railsbench::protocol::{CreatedToken, NewToken, TokenList};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use super::{close, connect, orchestrator_choice};
+use super::{close, connect, connect_or_begin};
 use crate::args::{OrchestratorArgs, TokenAction, TokenArgs, TokenCreateArgs};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
@@ -43,9 +41,7 @@ pub async fn execute(args: &TokenArgs, output: &Output) -> Result<Exit, Failure>
 
 async fn create(args: &TokenCreateArgs) -> Result<CreatedToken, Failure> {
     // The embedded orchestrator may be asked for a token before it has had a run.
-    let choice = orchestrator_choice(&args.orchestrator)?;
-    let state = StateDir::open(&args.orchestrator.state.state_dir)?;
-    let connection = orchestrator::connect(&choice, &state).await?;
+    let connection = connect_or_begin(&args.orchestrator).await?;
     let wanted = NewToken {
         name: args.name.clone(),
         scope: args.scope.into(),
@@ -66,8 +62,7 @@ async fn list(args: &OrchestratorArgs) -> Result<TokenList, Failure> {
 }
 
 async fn revoke(name: &TokenName, args: &OrchestratorArgs) -> Result<(), Failure> {
-    let connection: Option<Connection> = connect(args).await?;
-    let Some(connection) = connection else {
+    let Some(connection) = connect(args).await? else {
         return Err(Failure::usage(format!("there is no token {name}")));
     };
     let revoked = connection.client.revoke_token(name).await;

@@ -80,7 +80,7 @@ fn encoding(content_type: &str) -> Option<Encoding> {
     }
 }
 
-/// The body of a task call: JSON or a form; no body at all is an empty object.
+/// The body of a call: JSON or a form; no body at all is an empty object.
 #[derive(Debug)]
 pub(crate) struct Call<T>(pub(crate) T);
 

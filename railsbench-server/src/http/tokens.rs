@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use railsbench_core::id::TokenName;
 use railsbench_core::protocol::{CreatedToken, NewToken, TokenList, TokenScope, TokenView};
@@ -14,7 +12,7 @@ use utoipa_axum::routes;
 
 use super::App;
 use super::auth::{self, Operator};
-use super::extract::{PathId, body_bytes};
+use super::extract::{Call, PathId};
 use super::problem::ApiError;
 use crate::store::{Scope, StoredToken, TokenOwner};
 
@@ -35,12 +33,8 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 async fn create(
     _: Operator,
     State(app): State<App>,
-    body: Result<Bytes, BytesRejection>,
+    Call(wanted): Call<NewToken>,
 ) -> Result<(StatusCode, Json<CreatedToken>), ApiError> {
-    let bytes = body_bytes(body)?;
-    let mut json = serde_json::Deserializer::from_slice(&bytes);
-    let wanted: NewToken = serde_path_to_error::deserialize(&mut json)
-        .map_err(|error| ApiError::malformed(format!("the body is wrong: {error}")))?;
     let created_at = app.clock.now();
     let expires_at = auth::end(created_at, wanted.valid_seconds.map_or(VALID, Duration::from_secs));
     let scope = match wanted.scope {

@@ -55,6 +55,9 @@ pub struct OrchestratorArgs {
         value_parser = |text: &str| Ok::<SecretString, Infallible>(text.to_owned().into())
     )]
     pub api_key: Option<SecretString>,
+    /// Send the token by plain http to another machine, where nobody can listen
+    #[arg(long, env = "RAILSBENCH_ALLOW_PLAIN_HTTP", hide_env_values = true)]
+    pub allow_plain_http: bool,
 }
 
 /// Where downloaded results are.

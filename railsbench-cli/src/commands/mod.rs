@@ -29,6 +29,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use railsbench::config::{RunConfig, nearest};
+use railsbench::core::loopback::is_loopback;
 use railsbench::id::ProviderName;
 use railsbench::orchestrator::{self, Connection};
 use railsbench::provider::{CaCertificate, CaCertificateError, Provider};
@@ -145,6 +146,11 @@ fn orchestrator_choice(args: &OrchestratorArgs) -> Result<OrchestratorChoice, Fa
     let Some(url) = &args.orchestrator else {
         return Ok(OrchestratorChoice::Embedded);
     };
+    if url.scheme() == "http" && !is_loopback(url) && !args.allow_plain_http {
+        return Err(Failure::usage(format!(
+            "{url} is plain http to another machine, and the token would be there for all to read; use https, or give --allow-plain-http where nobody can listen"
+        )));
+    }
     let api_key = args.api_key.clone().ok_or_else(|| {
         Failure::usage(format!(
             "no token for the orchestrator {url}; set RAILSBENCH_API_KEY to an operator token of it"

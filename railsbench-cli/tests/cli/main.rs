@@ -39,6 +39,7 @@ fn command(folder: &Path) -> Command {
     for variable in [
         "RAILSBENCH_STATE_DIR",
         "RAILSBENCH_ORCHESTRATOR",
+        "RAILSBENCH_ALLOW_PLAIN_HTTP",
         "RAILSBENCH_API_KEY",
         "COLUMNS",
         "CLICOLOR_FORCE",

@@ -40,6 +40,16 @@ fn a_remote_orchestrator_needs_a_token() {
 }
 
 #[test]
+fn a_token_goes_by_plain_http_to_this_machine_alone() {
+    let away = ["status", "--orchestrator", "http://bench.invalid", "--api-key", "hush-hush"];
+    let ran = run(&away);
+    assert_eq!(ran.code, 2);
+    insta::assert_snapshot!("usage_plain_http", ran.stderr);
+    // Where it is allowed, the name is looked up, and it does not exist.
+    assert_eq!(run(&[&away[..], &["--allow-plain-http"]].concat()).code, 3);
+}
+
+#[test]
 fn an_unknown_provider_names_those_that_are_there() {
     let ran = run(&["instance-types", "lokal"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));

@@ -132,6 +132,7 @@ impl PlainOrchestrator {
         operator
             .with("http_proxy", &proxy)
             .with("no_proxy", "127.0.0.1")
+            .with("RAILSBENCH_ALLOW_PLAIN_HTTP", "true")
             .with_orchestrator(PLAIN_URL)
     }
 }

@@ -17,6 +17,7 @@ use tracing::Instrument;
 use crate::client::{Client, ClientError};
 use crate::config::{RAILSBENCH_WORKDIR, RunnerConfig};
 use crate::delivery::TaskEnd;
+use crate::log::Log;
 use crate::machine::Machine;
 use crate::retry::Patience;
 use crate::task::{Assignment, TaskRun};
@@ -76,6 +77,7 @@ pub struct Agent {
     client: Arc<Client>,
     workloads: Vec<Arc<dyn Workload>>,
     root: PathBuf,
+    log: Log,
 }
 
 impl Agent {
@@ -86,7 +88,15 @@ impl Agent {
             config.api_key.clone(),
             config.ca_certificate.clone(),
         );
-        Self { config, client: Arc::new(client), workloads, root: PathBuf::from("/") }
+        let root = PathBuf::from("/");
+        Self { config, client: Arc::new(client), workloads, root, log: Log::default() }
+    }
+
+    /// The same with a log that it tells the orchestrator of; otherwise it tells only what its
+    /// workloads print.
+    #[must_use]
+    pub fn with_log(self, log: Log) -> Self {
+        Self { log, ..self }
     }
 
     /// Runs tasks until the orchestrator says `done`, `shutdown` is cancelled, or the lifetime
@@ -149,6 +159,7 @@ impl Agent {
                         client: &self.client,
                         machine: &machine,
                         root: &self.root,
+                        log: &self.log,
                         workload: self.workload(&task),
                         own_load,
                         workdir,

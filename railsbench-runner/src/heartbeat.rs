@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use railsbench_core::id::TaskId;
-use railsbench_core::protocol::{Directive, HeartbeatRequest, Lease, Phase};
+use railsbench_core::protocol::{Directive, HeartbeatRequest, Lease, MAX_LOG_TEXT, Phase};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::client::{Client, ClientError};
+use crate::log::{Log, Printed};
 use crate::retry::Patience;
 use crate::telemetry::Sample;
 
@@ -50,7 +51,14 @@ pub(crate) struct Heartbeats {
 
 impl Heartbeats {
     /// Begins with a heartbeat at once.
-    pub(crate) fn start(client: Arc<Client>, task_id: TaskId, lease: Lease, root: PathBuf) -> Self {
+    pub(crate) fn start(
+        client: Arc<Client>,
+        task_id: TaskId,
+        lease: Lease,
+        root: PathBuf,
+        log: Log,
+        printed: Printed,
+    ) -> Self {
         let status = Status {
             phase: Phase::Provision,
             current_benchmark: None,
@@ -59,8 +67,8 @@ impl Heartbeats {
         };
         let (status, receiver) = watch::channel(status);
         let (sender, verdict) = oneshot::channel();
-        let beat =
-            Beat { client, task_id, lease, status: receiver, before: Sample::take(&root), root };
+        let before = Sample::take(&root);
+        let beat = Beat { client, task_id, lease, status: receiver, before, root, log, printed };
         let task = tokio::spawn(async move {
             // The receiver is gone if the attempt has ended in the meantime.
             let _ = sender.send(beat.until_verdict().await);
@@ -117,6 +125,8 @@ struct Beat {
     status: watch::Receiver<Status>,
     before: Sample,
     root: PathBuf,
+    log: Log,
+    printed: Printed,
 }
 
 impl Beat {
@@ -124,12 +134,16 @@ impl Beat {
         loop {
             let interval = Duration::from_secs(self.lease.heartbeat_seconds.max(1).into());
             let mut told = Phase::Provision;
+            let mut log_told = 0;
             let (client, task_id) = (self.client.clone(), self.task_id.clone());
             let answer = Patience::within(interval)
                 .persist(|| {
                     // Made anew for each try: what is told is what is true then.
                     let request = self.request();
                     told = request.heartbeat_status;
+                    if let (Some(offset), Some(text)) = (request.log_offset, &request.log) {
+                        log_told = offset + text.len() as u64;
+                    }
                     let (client, task_id) = (&client, &task_id);
                     async move { client.heartbeat(task_id, &request).await }
                 })
@@ -137,6 +151,7 @@ impl Beat {
             match answer {
                 Ok(answer) if answer.directive == Directive::Stop => return Verdict::Stop,
                 Ok(answer) => {
+                    self.log.told(log_told);
                     if let Some(lease) = answer.lease {
                         self.lease.heartbeat_seconds = lease.heartbeat_seconds;
                     }
@@ -157,6 +172,8 @@ impl Beat {
         let now = Sample::take(&self.root);
         let telemetry = now.telemetry(&self.before);
         self.before = now;
+        self.printed.say_to(&self.log);
+        let (log_offset, log) = self.log.news(MAX_LOG_TEXT).unzip();
         let status = self.status.borrow_and_update().clone();
         HeartbeatRequest {
             heartbeat_status: status.phase,
@@ -166,6 +183,8 @@ impl Beat {
             progress_pct: status.progress_pct,
             message: status.message,
             telemetry: Some(telemetry),
+            log,
+            log_offset,
         }
     }
 

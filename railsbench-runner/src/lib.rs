@@ -10,6 +10,7 @@
 //! | [`client`], [`retry`] | calling the orchestrator, and doing so again |
 //! | [`agent`] | the loop, and one task in it |
 //! | [`workload`] | starting, watching and clearing away what is measured |
+//! | [`log`] | what is told of what it says |
 //! | [`machine`], [`telemetry`] | facts about the machine, and what may spoil the figures |
 //! | [`archive`] | the files that are sent |
 
@@ -17,6 +18,7 @@ pub mod agent;
 pub mod archive;
 pub mod client;
 pub mod config;
+pub mod log;
 pub mod machine;
 pub mod retry;
 pub mod telemetry;

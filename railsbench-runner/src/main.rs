@@ -8,6 +8,7 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 use railsbench_runner::agent::{Agent, AgentError, Ending};
 use railsbench_runner::config::RunnerConfig;
+use railsbench_runner::log::Log;
 use railsbench_runner::workload::{Launch, Workload, embedded_suites, run_mock};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -82,7 +83,8 @@ fn main() -> ExitCode {
 }
 
 fn run(verbose: bool) -> ExitCode {
-    log_to_stderr(if verbose { LevelFilter::DEBUG } else { LevelFilter::INFO });
+    let log = Log::default();
+    log_to_stderr(if verbose { LevelFilter::DEBUG } else { LevelFilter::INFO }, log.clone());
     let config = match RunnerConfig::from_variables(|name| std::env::var(name).ok()) {
         Ok(config) => config,
         Err(error) => {
@@ -90,7 +92,7 @@ fn run(verbose: bool) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match work(config) {
+    match work(config, log) {
         Ok(code) => code,
         Err(error) => {
             tracing::error!("{error}");
@@ -100,7 +102,7 @@ fn run(verbose: bool) -> ExitCode {
     }
 }
 
-fn work(config: RunnerConfig) -> Result<ExitCode, Box<dyn std::error::Error>> {
+fn work(config: RunnerConfig, log: Log) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let workloads = embedded_suites(&own_executable())?
         .into_iter()
         .map(|suite| Arc::new(suite) as Arc<dyn Workload>)
@@ -118,7 +120,7 @@ fn work(config: RunnerConfig) -> Result<ExitCode, Box<dyn std::error::Error>> {
             "railsbench-runner {}",
             env!("CARGO_PKG_VERSION"),
         );
-        Ok(match Agent::new(config, workloads).run(shutdown).await? {
+        Ok(match Agent::new(config, workloads).with_log(log).run(shutdown).await? {
             Ending::Done | Ending::LifetimeOver => ExitCode::SUCCESS,
             Ending::Stopped => ExitCode::from(signalled.await?),
         })
@@ -126,15 +128,19 @@ fn work(config: RunnerConfig) -> Result<ExitCode, Box<dyn std::error::Error>> {
 }
 
 /// Logs what railsbench does at `level`, and of what it uses only warnings: the details of HTTP
-/// connections hold secrets.
-fn log_to_stderr(level: LevelFilter) {
+/// connections hold secrets. The same goes to `log`, for the orchestrator.
+fn log_to_stderr(level: LevelFilter, log: Log) {
     let wanted =
         Targets::new().with_default(LevelFilter::WARN).with_target("railsbench_runner", level);
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false);
-    tracing_subscriber::registry().with(lines).with(wanted).init();
+    let told = tracing_subscriber::fmt::layer()
+        .with_writer(move || log.clone())
+        .with_ansi(false)
+        .with_target(false);
+    tracing_subscriber::registry().with(lines).with(told).with(wanted).init();
 }
 
 /// Waits for the first signal, begins the end, and gives the exit code for it.

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use railsbench_core::protocol::{Lease, Phase, ReleaseRequest, TaskSpec, TaskStatus, UploadUrls};
+use railsbench_core::results::OUTPUT_TXT;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::{Client, ClientError};
 use crate::delivery::{Delivery, Failure, TaskEnd, report_failure};
 use crate::heartbeat::{Heartbeats, Verdict};
+use crate::log::{Log, Printed};
 use crate::machine::Machine;
 use crate::metadata::{Observation, metadata_json};
 use crate::retry::Patience;
@@ -35,6 +37,7 @@ pub(crate) struct TaskRun<'a> {
     pub(crate) machine: &'a Machine,
     /// The folder below which the machine's files are, `/`.
     pub(crate) root: &'a Path,
+    pub(crate) log: &'a Log,
     pub(crate) workload: Result<&'a dyn Workload, WorkloadError>,
     /// A workload of this runner has just ended.
     pub(crate) own_load: bool,
@@ -49,14 +52,16 @@ impl TaskRun<'_> {
     /// A [`ClientError`] only if the orchestrator wants nothing more of this runner.
     pub(crate) async fn run(self, assignment: Assignment) -> Result<TaskEnd, ClientError> {
         let Assignment { task, urls, lease } = assignment;
+        let spec = JobSpec::of(&task, self.machine.vcpus.unwrap_or(1));
+        let folder = self.workdir.join(format!("{}-{}", task.id, lease.attempt));
         let mut heartbeats = Heartbeats::start(
             self.client.clone(),
             task.id.clone(),
             lease.clone(),
             self.root.to_owned(),
+            self.log.clone(),
+            Printed::to(folder.join(OUTPUT_TXT)),
         );
-        let spec = JobSpec::of(&task, self.machine.vcpus.unwrap_or(1));
-        let folder = self.workdir.join(format!("{}-{}", task.id, lease.attempt));
         let job = match Job::create(folder.clone(), spec) {
             Ok(job) => job,
             Err(error) => {

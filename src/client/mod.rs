@@ -8,11 +8,11 @@ use std::time::Duration;
 use futures::TryStreamExt;
 use futures::stream::{BoxStream, Stream};
 use railsbench_core::config::RunConfig;
-use railsbench_core::id::{RunId, TokenName};
+use railsbench_core::id::{Attempt, RunId, TaskId, TokenName};
 use railsbench_core::loopback::is_loopback;
 use railsbench_core::protocol::{
     CreatedRun, CreatedToken, EventRecord, LoginLink, NewToken, RunPage, RunResults, RunToken,
-    RunView, TaskPage, TokenList,
+    RunView, TaskLog, TaskPage, TokenList,
 };
 use railsbench_core::provider::{CaCertificate, RunnerFile, RunnerTarget};
 use reqwest::{Method, StatusCode};
@@ -160,6 +160,24 @@ impl OperatorClient {
     /// [`ClientError::Refused`] with status 404 if there is no such run.
     pub async fn mint_run_token(&self, id: &RunId) -> Result<RunToken, ClientError> {
         self.call(Method::POST, &["runs", id.as_str(), "token"], &[], None).await
+    }
+
+    /// The end of what was said during the latest attempts at a task; with `after`, only what comes
+    /// after this place in this attempt's log.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] with status 404 if there is no such task.
+    pub async fn task_log(
+        &self,
+        id: &TaskId,
+        after: Option<(Attempt, u64)>,
+    ) -> Result<TaskLog, ClientError> {
+        let place = after.map(|(attempt, offset)| (attempt.to_string(), offset.to_string()));
+        let query: Vec<_> = place
+            .iter()
+            .flat_map(|(attempt, offset)| [("attempt", attempt.as_str()), ("offset", offset)])
+            .collect();
+        self.call(Method::GET, &["tasks", id.as_str(), "log"], &query, None).await
     }
 
     /// Finished tasks with their stored files and where to get them.

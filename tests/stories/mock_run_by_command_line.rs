@@ -28,6 +28,20 @@ fn a_mock_run_leaves_results_and_nothing_else() {
     let html = std::fs::read_to_string(run.join("report.html")).unwrap();
     assert!(html.contains("<svg") && html.contains("mock_query"));
 
+    // What the runner said lies with the orchestrator, for as long as the run does.
+    let said = cli.expect(0, &["logs", "mock", "--follow"]);
+    for line in ["here-1: ", "here-2: "] {
+        assert!(said.lines().any(|said| said.starts_with(line)), "no {line} in {said}");
+    }
+    let said = cli.expect(0, &["logs", "mock", "here-2", "--json"]);
+    let part: Value = serde_json::from_str(said.lines().next().expect("there is one")).unwrap();
+    assert_eq!((&part["task"], &part["attempt"]), (&"here-2".into(), &1.into()));
+    assert!(said.contains("run_number=2"), "{said}");
+    let unknown = cli.run(&["logs", "mock", "here-3"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    let unknown = String::from_utf8(unknown.stderr).unwrap();
+    assert!(unknown.contains("did you mean here-"), "{unknown}");
+
     let left = cli.expect(0, &["teardown", "mock", "--dry-run", "--json"]);
     let left: Value = serde_json::from_str(&left).unwrap();
     assert!(!left.to_string().contains("process"), "{left}");

@@ -18,7 +18,7 @@ pub use costs::CostArgs;
 pub use image::{ImageAction, ImageArgs, ImageBuildArgs};
 pub use places::{ConfigArgs, OrchestratorArgs, RunnersArgs};
 pub use removal::{NukeArgs, RemovalArgs, TeardownArgs};
-pub use runs::{ReportArgs, ResultsArgs, StatusArgs, StopArgs, WatchArgs};
+pub use runs::{LogsArgs, ReportArgs, ResultsArgs, StatusArgs, StopArgs, WatchArgs};
 pub use tokens::{TokenAction, TokenArgs, TokenCreateArgs};
 
 use clap::{Args, Parser, Subcommand};
@@ -96,6 +96,9 @@ pub enum Command {
     /// Follow a run until it ends; Ctrl-C stops following, not the run
     #[command(after_help = help_end!("  railsbench watch nightly-1\n  railsbench watch nightly-1 --json"))]
     Watch(WatchArgs),
+    /// Show what the runners of a run have said, as far as their heartbeats have brought it
+    #[command(after_help = help_end!("  railsbench logs nightly-1\n  railsbench logs nightly-1 c7g.medium-2 --follow"))]
+    Logs(LogsArgs),
     /// Stop a run: unclaimed tasks at once, the others at their next heartbeat
     #[command(after_help = help_end!("  railsbench stop nightly-1 --yes"))]
     Stop(StopArgs),

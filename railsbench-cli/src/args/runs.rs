@@ -1,4 +1,4 @@
-//! Looking after runs that exist: `status`, `watch`, `stop`, `results` and `report`.
+//! Looking after runs that exist: `status`, `watch`, `logs`, `stop`, `results` and `report`.
 
 use std::path::PathBuf;
 
@@ -24,6 +24,23 @@ pub struct WatchArgs {
     /// Id of the run
     #[arg(value_name = "RUN")]
     pub run_id: RunId,
+    /// Which orchestrator.
+    #[command(flatten)]
+    pub orchestrator: OrchestratorArgs,
+}
+
+/// `logs`
+#[derive(Debug, Clone, Args)]
+pub struct LogsArgs {
+    /// Id of the run
+    #[arg(value_name = "RUN")]
+    pub run_id: RunId,
+    /// Only of this task, by its name in `status` or its id
+    #[arg(value_name = "TASK")]
+    pub task: Option<String>,
+    /// Go on until the run has ended
+    #[arg(short, long)]
+    pub follow: bool,
     /// Which orchestrator.
     #[command(flatten)]
     pub orchestrator: OrchestratorArgs,

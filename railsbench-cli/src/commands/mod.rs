@@ -7,6 +7,7 @@ mod doctor;
 #[cfg(feature = "docker")]
 mod image;
 mod instance_types;
+mod logs;
 mod nuke;
 mod plan;
 mod providers;
@@ -67,6 +68,7 @@ pub async fn execute(command: Command, output: &Output) -> Result<Exit, Failure>
         Command::Plan(args) => async move { plan::execute(&args, output).await }.boxed_local(),
         Command::Status(args) => async move { status::execute(&args, output).await }.boxed_local(),
         Command::Watch(args) => async move { watch::execute(&args, output).await }.boxed_local(),
+        Command::Logs(args) => async move { logs::execute(&args, output).await }.boxed_local(),
         Command::Stop(args) => async move { stop::execute(&args, output).await }.boxed_local(),
         Command::Token(args) => async move { token::execute(&args, output).await }.boxed_local(),
         Command::Results(args) => {

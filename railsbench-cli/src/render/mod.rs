@@ -4,6 +4,7 @@ mod checks;
 pub mod cost;
 pub mod doctor;
 pub mod instance_types;
+mod logs;
 mod plan;
 pub mod providers;
 pub mod removal;
@@ -13,6 +14,7 @@ mod table;
 mod tokens;
 pub mod units;
 
+pub use logs::LogLines;
 pub use plan::{plan, problems};
 pub use run::{counts, run, runs};
 pub use summary::summary;

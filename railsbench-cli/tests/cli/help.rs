@@ -2,12 +2,13 @@
 
 use super::run;
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "plan",
     "run",
     "resume",
     "status",
     "watch",
+    "logs",
     "stop",
     "results",
     "report",

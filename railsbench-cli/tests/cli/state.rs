@@ -14,8 +14,9 @@ fn without_a_state_folder_there_are_no_runs_and_none_is_made() {
 
 #[test]
 fn a_run_that_is_not_there_is_named() {
-    let commands: [&[&str]; 5] = [
+    let commands: [&[&str]; 6] = [
         &["status", "nightly-1"],
+        &["logs", "nightly-1"],
         &["watch", "nightly-1"],
         &["stop", "nightly-1", "--yes"],
         &["results", "nightly-1"],

@@ -6,6 +6,7 @@
 
 mod artifacts;
 mod events;
+mod logs;
 mod problem;
 mod runs;
 mod tasks;
@@ -15,6 +16,7 @@ pub use artifacts::{
     ArtifactFile, ConnectivityProbe, ConnectivityUpload, FinishedTask, RunResults, UploadUrls,
 };
 pub use events::{Event, EventKind, EventRecord, Requeue};
+pub use logs::{LogPart, MAX_LOG_TEXT, TaskLog};
 pub use problem::Problem;
 pub use runs::{
     CreatedRun, LoginLink, RunPage, RunStatus, RunSummary, RunToken, RunView, TaskCounts, TaskPage,

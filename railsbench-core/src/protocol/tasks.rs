@@ -188,6 +188,12 @@ pub struct HeartbeatRequest {
     /// State of the machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub telemetry: Option<Telemetry>,
+    /// What the runner has said since, at most 16 KiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
+    /// Where `log` begins in all that the runner has said, in bytes: what comes twice is kept once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_offset: Option<u64>,
 }
 
 /// What could spoil the figures, seen now.

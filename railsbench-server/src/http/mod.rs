@@ -16,6 +16,7 @@ mod extract;
 mod health;
 mod layers;
 mod login;
+mod logs;
 mod openapi;
 mod pages;
 mod problem;
@@ -52,6 +53,7 @@ fn described() -> OpenApiRouter<App> {
         .merge(health::routes())
         .merge(runs::routes())
         .merge(tasks::routes())
+        .merge(logs::routes())
         .merge(connectivity::routes())
         .merge(login::routes())
         .merge(tokens::routes())

@@ -6,7 +6,7 @@ use axum::http::request::Parts;
 use railsbench_core::id::{Attempt, RunId, RunnerId, TaskId};
 use railsbench_core::lifecycle::{Caller, Command, Task};
 use railsbench_core::protocol::{
-    Acknowledged, FailRequest, HeartbeatAnswer, HeartbeatRequest, Problem, ReleaseRequest,
+    Acknowledged, FailRequest, HeartbeatAnswer, HeartbeatRequest, LogPart, Problem, ReleaseRequest,
     UploadUrls, UploadsRequest,
 };
 use utoipa_axum::router::OpenApiRouter;
@@ -15,6 +15,7 @@ use utoipa_axum::routes;
 use super::App;
 use super::auth::Runner;
 use super::extract::{Call, PathId};
+use super::logs;
 use super::problem::ApiError;
 use crate::artifacts::ArtifactKey;
 use crate::store::{StoreError, StoredRun};
@@ -71,6 +72,7 @@ async fn heartbeat(
             "use a number from 0 to 100",
         ));
     }
+    let said = logs::said(request.log, request.log_offset)?;
     let command = Command::Heartbeat {
         caller: caller(request.runner_id, request.attempt),
         phase: request.heartbeat_status,
@@ -80,6 +82,10 @@ async fn heartbeat(
         telemetry: request.telemetry,
     };
     let task = app.store.apply(&task.id, command, app.clock.now()).await?;
+    if let Some((offset, text)) = said {
+        let part = LogPart { attempt: task.attempt, offset, text };
+        app.store.append_log(&task.id, part).await?;
+    }
     Ok(Json(HeartbeatAnswer {
         message: "Heartbeat received".to_owned(),
         lease: task.lease(&run.policy),

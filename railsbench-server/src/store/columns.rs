@@ -41,6 +41,11 @@ pub(super) fn instant(column: &str, text: &str) -> Result<Timestamp, Damaged> {
     text.parse().map_err(|error| Damaged::new(column, error))
 }
 
+/// The place that was written as a number of a database, which has a sign.
+pub(super) fn place(column: &str, number: i64) -> Result<u64, Damaged> {
+    u64::try_from(number).map_err(|error| Damaged::new(column, error))
+}
+
 pub(super) fn run_id(column: &str, text: &str) -> Result<RunId, Damaged> {
     RunId::new(text).map_err(|error| Damaged::new(column, error))
 }

@@ -5,14 +5,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use railsbench_core::id::{InstanceType, ProviderName, RunId, TaskId, TokenName};
+use railsbench_core::id::{Attempt, InstanceType, ProviderName, RunId, TaskId, TokenName};
 use railsbench_core::lifecycle::{Claim, Command, Idle, Queue, Run, Task, claim};
-use railsbench_core::protocol::{Event, EventRecord, TaskStatus};
+use railsbench_core::protocol::{Event, EventRecord, LogPart, TaskStatus};
 use tokio::sync::broadcast;
 
 use super::{
     CHANGES_KEPT, ClaimCommand, Claimed, Created, NewRun, Store, StoreError, StoredRun,
-    StoredToken, TaskFilter, TokenHash, canonical, first_tasks, step,
+    StoredToken, TaskFilter, TokenHash, canonical, first_tasks, logs, step,
 };
 
 /// A store in memory.
@@ -27,6 +27,7 @@ struct State {
     runs: BTreeMap<RunId, RunRecord>,
     runs_of_tasks: HashMap<TaskId, RunId>,
     tokens: HashMap<TokenHash, StoredToken>,
+    logs: HashMap<TaskId, Vec<LogPart>>,
 }
 
 #[derive(Debug)]
@@ -334,6 +335,40 @@ impl Store for MemoryStore {
         let state = self.state();
         let events = state.run(run)?.events.iter();
         Ok(events.filter(|record| record.seq > after).take(count(limit)).cloned().collect())
+    }
+
+    async fn append_log(&self, task: &TaskId, part: LogPart) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if !state.runs_of_tasks.contains_key(task) {
+            return Err(StoreError::UnknownTask(task.clone()));
+        }
+        let log = state.logs.entry(task.clone()).or_default();
+        let attempt = part.attempt;
+        let end = log.iter().filter(|part| part.attempt == attempt).map(LogPart::end).max();
+        if let Some(part) = logs::news(part, end) {
+            let outdated = logs::outdated(part.end());
+            log.retain(|old| {
+                (old.attempt != attempt || old.end() > outdated)
+                    && old.attempt.0.saturating_add(logs::ATTEMPTS) > attempt.0
+            });
+            log.push(part);
+            log.sort_by_key(|part| (part.attempt, part.offset));
+        }
+        Ok(())
+    }
+
+    async fn log(
+        &self,
+        task: &TaskId,
+        after: Option<(Attempt, u64)>,
+    ) -> Result<Vec<LogPart>, StoreError> {
+        let state = self.state();
+        if !state.runs_of_tasks.contains_key(task) {
+            return Err(StoreError::UnknownTask(task.clone()));
+        }
+        let log = state.logs.get(task).into_iter().flatten();
+        let later = log.filter(|part| after.is_none_or(|after| (part.attempt, part.end()) > after));
+        Ok(later.cloned().collect())
     }
 
     fn changes(&self) -> broadcast::Receiver<RunId> {

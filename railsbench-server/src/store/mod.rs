@@ -7,6 +7,7 @@
 
 mod columns;
 pub mod conformance;
+pub mod logs;
 pub mod memory;
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -16,9 +17,11 @@ pub mod step;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use railsbench_core::config::RunConfig;
-use railsbench_core::id::{InstanceType, ProviderName, RunId, RunnerId, TaskId, TokenName};
+use railsbench_core::id::{
+    Attempt, InstanceType, ProviderName, RunId, RunnerId, TaskId, TokenName,
+};
 use railsbench_core::lifecycle::{Command, Policy, Rejection, Run, Task};
-use railsbench_core::protocol::{EventRecord, RunnerFacts, TaskStatus};
+use railsbench_core::protocol::{EventRecord, LogPart, RunnerFacts, TaskStatus};
 use tokio::sync::broadcast;
 
 pub use memory::MemoryStore;
@@ -259,6 +262,25 @@ pub trait Store: Send + Sync + 'static {
         after: u64,
         limit: u32,
     ) -> Result<Vec<EventRecord>, StoreError>;
+
+    /// Keeps what was said during an attempt: of its log the last [`logs::KEPT`] bytes or so, and
+    /// the logs of the last [`logs::ATTEMPTS`] attempts. What the log has already is not kept
+    /// twice.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownTask`].
+    async fn append_log(&self, task: &TaskId, part: LogPart) -> Result<(), StoreError>;
+
+    /// What is kept of the logs of a task, by attempt and place; with `after`, only what is later
+    /// than this place in this attempt's log.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownTask`].
+    async fn log(
+        &self,
+        task: &TaskId,
+        after: Option<(Attempt, u64)>,
+    ) -> Result<Vec<LogPart>, StoreError>;
 
     /// Tells which run has new events, after they are durable. A receiver that lags must look
     /// at its run again.

@@ -52,7 +52,8 @@ fn access(method: &str, path: &str) -> Option<Access> {
             | "/runs/{id}/events"
             | "/runs/{id}/results"
             | "/runs/{id}/results.tar.gz"
-            | "/runs/{id}/tasks",
+            | "/runs/{id}/tasks"
+            | "/tasks/{id}/log",
         ) => Access::Read,
         ("get" | "post", "/tokens")
         | ("delete", "/tokens/{name}")

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::Bench;
 
 /// Every call of the contract.
-pub const CALLS: [(&str, &str); 37] = [
+pub const CALLS: [(&str, &str); 38] = [
     ("get", "/"),
     ("get", "/alerts"),
     ("get", "/artifacts/{key}"),
@@ -40,6 +40,7 @@ pub const CALLS: [(&str, &str); 37] = [
     ("post", "/tasks/{id}/complete"),
     ("post", "/tasks/{id}/fail"),
     ("post", "/tasks/{id}/heartbeat"),
+    ("get", "/tasks/{id}/log"),
     ("post", "/tasks/{id}/release"),
     ("post", "/tasks/{id}/uploads"),
     ("get", "/tokens"),

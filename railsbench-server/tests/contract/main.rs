@@ -13,6 +13,7 @@ mod events;
 mod full_client;
 mod hostile_archives;
 mod leases;
+mod logs;
 mod minimal_client;
 mod operations;
 mod runners;

@@ -22,6 +22,7 @@ mod claims;
 mod commands;
 mod events;
 mod fixture;
+mod logs;
 mod runs;
 mod tokens;
 mod workload;
@@ -117,6 +118,9 @@ pub const CASES: &[Case] = cases! {
     events:
         events_are_paged_without_gaps,
         changes_are_told_once_they_can_be_read;
+    logs:
+        what_runners_say_is_kept_once_and_in_order,
+        only_the_end_of_a_log_is_kept;
     tokens:
         tokens_are_kept_until_they_end,
         a_token_is_taken_once,

@@ -7,15 +7,16 @@
 use jiff::Timestamp;
 use railsbench_core::id::{RunId, TaskId, TokenName};
 use railsbench_core::lifecycle::{Claim, Command, Idle, Run, Task, claim as decide};
+use railsbench_core::protocol::LogPart;
 
 use super::failure::Failure;
 use super::queries::{self, Params, Place, all, first};
 use super::rows;
 use super::unit::{Held, Unit};
-use crate::store::columns::{json, owner_columns, providers, scope_columns, time};
+use crate::store::columns::{self, json, owner_columns, providers, scope_columns, time};
 use crate::store::{
     ClaimCommand, Claimed, Created, NewRun, StoreError, StoredRun, StoredToken, TokenHash,
-    TokenOwner, canonical, first_tasks, step,
+    TokenOwner, canonical, first_tasks, logs, step,
 };
 
 /// Gives nothing to insert if the id is taken; waits for whoever is about to take it.
@@ -43,6 +44,13 @@ const DUE_OF_RUN: &str = "SELECT task FROM tasks
      WHERE run_id = $1 AND id = ANY($2) AND lease_expires_at <= $3 ORDER BY lease_expires_at";
 const FORGET_IDLE: &str = "DELETE FROM idle_runners WHERE idle_until <= $1";
 const FORGET_TOKENS: &str = "DELETE FROM tokens WHERE expires_at <= $1";
+/// Two servers may have the same part of a log at once.
+const LOCK_TASK: &str = "SELECT 1 FROM tasks WHERE id = $1 FOR UPDATE";
+const LOG_END: &str = "SELECT max(ends) FROM logs WHERE task_id = $1 AND attempt = $2";
+const ADD_LOG: &str =
+    "INSERT INTO logs (task_id, attempt, begins, ends, text) VALUES ($1, $2, $3, $4, $5)";
+const FORGET_LOG: &str = "DELETE FROM logs WHERE task_id = $1 AND attempt = $2 AND ends <= $3";
+const FORGET_LOGS: &str = "DELETE FROM logs WHERE task_id = $1 AND attempt <= $2";
 const ADD_TOKEN: &str = "INSERT INTO tokens (hash, scope, run_id, expires_at, owner, created_at)
      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (hash) DO UPDATE
      SET scope = EXCLUDED.scope, run_id = EXCLUDED.run_id, expires_at = EXCLUDED.expires_at,
@@ -206,6 +214,25 @@ pub(super) async fn expire(
     unit.execute(FORGET_IDLE, &[&now_text]).await?;
     unit.execute(FORGET_TOKENS, &[&now_text]).await?;
     Ok(expired)
+}
+
+pub(super) async fn append_log(
+    unit: &mut Unit<'_>,
+    task: &TaskId,
+    part: LogPart,
+) -> Result<(), Failure> {
+    let (id, attempt) = (task.as_str(), i64::from(part.attempt.0));
+    let locked = first(&unit.transaction, LOCK_TASK, &[&id]).await?;
+    locked.ok_or_else(|| StoreError::UnknownTask(task.clone()))?;
+    let row = first(&unit.transaction, LOG_END, &[&id, &attempt]).await?;
+    let end: Option<i64> = row.map_or(Ok(None), |row| row.try_get(0))?;
+    let end = end.map(|end| columns::place("ends", end)).transpose()?;
+    let Some(part) = logs::news(part, end) else { return Ok(()) };
+    let (begins, ends) = (part.offset.cast_signed(), part.end().cast_signed());
+    let outdated = logs::outdated(part.end()).cast_signed();
+    unit.execute(FORGET_LOG, &[&id, &attempt, &outdated]).await?;
+    unit.execute(FORGET_LOGS, &[&id, &(attempt - i64::from(logs::ATTEMPTS))]).await?;
+    unit.execute(ADD_LOG, &[&id, &attempt, &begins, &ends, &part.text]).await.map(drop)
 }
 
 pub(super) async fn add_token(unit: &mut Unit<'_>, token: &StoredToken) -> Result<(), Failure> {

@@ -24,9 +24,9 @@ use deadpool_postgres::{Client, Pool};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use railsbench_core::id::{RunId, TaskId, TokenName};
+use railsbench_core::id::{Attempt, RunId, TaskId, TokenName};
 use railsbench_core::lifecycle::{Command, Task};
-use railsbench_core::protocol::EventRecord;
+use railsbench_core::protocol::{EventRecord, LogPart};
 use tokio::sync::broadcast;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::IsolationLevel;
@@ -338,6 +338,28 @@ impl Store for PostgresStore {
             async move { queries::events(&client, &run, after, limit).await }.boxed()
         };
         self.read("read the events", read).await
+    }
+
+    async fn append_log(&self, task: &TaskId, part: LogPart) -> Result<(), StoreError> {
+        let task = task.clone();
+        self.change("keep the log", move |unit| {
+            let (task, part) = (task.clone(), part.clone());
+            async move { commands::append_log(unit, &task, part).await }.boxed()
+        })
+        .await
+    }
+
+    async fn log(
+        &self,
+        task: &TaskId,
+        after: Option<(Attempt, u64)>,
+    ) -> Result<Vec<LogPart>, StoreError> {
+        let task = task.clone();
+        let read = move |client: Client| {
+            let task = task.clone();
+            async move { queries::log(&client, &task, after).await }.boxed()
+        };
+        self.read("read the log", read).await
     }
 
     fn changes(&self) -> broadcast::Receiver<RunId> {

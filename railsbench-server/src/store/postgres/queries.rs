@@ -4,9 +4,9 @@
 use deadpool_postgres::GenericClient;
 use futures::try_join;
 use jiff::Timestamp;
-use railsbench_core::id::{InstanceType, ProviderName, RunId, RunnerId, TaskId};
+use railsbench_core::id::{Attempt, InstanceType, ProviderName, RunId, RunnerId, TaskId};
 use railsbench_core::lifecycle::{Queue, Task};
-use railsbench_core::protocol::{EventRecord, TaskStatus};
+use railsbench_core::protocol::{EventRecord, LogPart, TaskStatus};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
@@ -53,6 +53,10 @@ const IDLE: &str = "SELECT runner_id, idle_until FROM idle_runners
      WHERE run_id = $1 AND provider = $2 AND instance_type = $3 AND idle_until > $4";
 const EVENTS: &str = "SELECT seq, event FROM events
      WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+const TASK_EXISTS: &str = "SELECT 1 FROM tasks WHERE id = $1";
+const LOG: &str = "SELECT attempt, begins, text FROM logs
+     WHERE task_id = $1 AND (attempt > $2 OR (attempt = $2 AND ends > $3))
+     ORDER BY attempt, begins";
 const OWNED_TOKENS: &str = "SELECT hash, scope, run_id, expires_at, owner, created_at FROM tokens
      WHERE owner IS NOT NULL AND expires_at > $1 ORDER BY owner";
 const TOKEN: &str = "SELECT scope, run_id, expires_at, owner, created_at FROM tokens
@@ -210,6 +214,21 @@ pub(super) async fn events(
     let params: Params<'_> = &[&run.as_str(), &after, &i64::from(limit)];
     let ((), rows) = try_join!(check_run(client, run), all(client, EVENTS, params))?;
     each(&rows, |row| rows::event_record(row, run))
+}
+
+pub(super) async fn log(
+    client: &impl GenericClient,
+    task: &TaskId,
+    after: Option<(Attempt, u64)>,
+) -> Result<Vec<LogPart>, Failure> {
+    let (Attempt(attempt), place) = after.unwrap_or((Attempt(0), 0));
+    // A place beyond what PostgreSQL counts to is after every part.
+    let place = i64::try_from(place).unwrap_or(i64::MAX);
+    let params: Params<'_> = &[&task.as_str(), &i64::from(attempt), &place];
+    first(client, TASK_EXISTS, &[&task.as_str()])
+        .await?
+        .ok_or_else(|| StoreError::UnknownTask(task.clone()))?;
+    each(&all(client, LOG, params).await?, rows::log_part)
 }
 
 pub(super) async fn owned_tokens(

@@ -1,8 +1,8 @@
 //! What is stored in which column, in one place: everything that turns rows into values.
 
-use railsbench_core::id::RunId;
+use railsbench_core::id::{Attempt, RunId};
 use railsbench_core::lifecycle::{Idle, Task};
-use railsbench_core::protocol::{Event, EventRecord};
+use railsbench_core::protocol::{Event, EventRecord, LogPart};
 use serde::de::DeserializeOwned;
 use tokio_postgres::Row;
 
@@ -44,6 +44,15 @@ pub(super) fn event_record(row: &Row, run: &RunId) -> Result<EventRecord, Failur
     let seq: i64 = row.try_get("seq")?;
     let seq = u64::try_from(seq).map_err(|error| Damaged::new("seq", error))?;
     Ok(EventRecord { seq, run_id: run.clone(), event })
+}
+
+/// The columns `attempt`, `begins` and `text` of `logs`.
+pub(super) fn log_part(row: &Row) -> Result<LogPart, Failure> {
+    let attempt: i64 = row.try_get("attempt")?;
+    let attempt = u32::try_from(attempt).map_err(|error| Damaged::new("attempt", error))?;
+    let offset = columns::place("begins", row.try_get("begins")?)?;
+    let text = text(row, "text")?.to_owned();
+    Ok(LogPart { attempt: Attempt(attempt), offset, text })
 }
 
 /// The columns `runner_id` and `idle_until` of `idle_runners`.

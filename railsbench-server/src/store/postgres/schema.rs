@@ -7,8 +7,11 @@ use crate::store::StoreError;
 
 /// Every step of the schema, oldest first. Steps are only ever added, and servers of the
 /// version before must be able to work with what they leave.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_token_owners.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_token_owners.sql"),
+    include_str!("migrations/0003_logs.sql"),
+];
 
 /// Held while the schema is looked at and changed: "rlsbschm".
 const LOCK: &str = "SELECT pg_advisory_xact_lock(x'726c73627363686d'::bigint)";

@@ -3,17 +3,17 @@
 use jiff::Timestamp;
 use railsbench_core::id::{RunId, TaskId, TokenName};
 use railsbench_core::lifecycle::{Claim, Command, Idle, Run, Task, claim as decide};
-use railsbench_core::protocol::Event;
+use railsbench_core::protocol::{Event, LogPart};
 use rusqlite::{Params, params};
 
 use super::failure::Failure;
 use super::queries::{self, Place, first};
 use super::rows::{self, RunState};
 use super::writer::Unit;
-use crate::store::columns::{json, owner_columns, providers, scope_columns, time};
+use crate::store::columns::{self, json, owner_columns, providers, scope_columns, time};
 use crate::store::{
     ClaimCommand, Claimed, Created, NewRun, StoreError, StoredRun, StoredToken, TokenHash,
-    TokenOwner, canonical, first_tasks, step,
+    TokenOwner, canonical, first_tasks, logs, step,
 };
 
 const ADD_RUN: &str =
@@ -31,6 +31,11 @@ const ADD_IDLE: &str = "INSERT INTO idle_runners
 const REMOVE_IDLE: &str = "DELETE FROM idle_runners
      WHERE run_id = ?1 AND provider = ?2 AND instance_type = ?3 AND runner_id = ?4";
 const FORGET_IDLE: &str = "DELETE FROM idle_runners WHERE idle_until <= ?1";
+const LOG_END: &str = "SELECT max(ends) FROM logs WHERE task_id = ?1 AND attempt = ?2";
+const ADD_LOG: &str =
+    "INSERT INTO logs (task_id, attempt, begins, ends, text) VALUES (?1, ?2, ?3, ?4, ?5)";
+const FORGET_LOG: &str = "DELETE FROM logs WHERE task_id = ?1 AND attempt = ?2 AND ends <= ?3";
+const FORGET_LOGS: &str = "DELETE FROM logs WHERE task_id = ?1 AND attempt <= ?2";
 const ADD_TOKEN: &str =
     "INSERT OR REPLACE INTO tokens (hash, scope, run_id, expires_at, owner, created_at)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
@@ -48,6 +53,9 @@ pub(super) const STATEMENTS: &[&str] = &[
     SAVE_TASK,
     REMOVE_IDLE,
     FORGET_IDLE,
+    LOG_END,
+    FORGET_LOG,
+    FORGET_LOGS,
     END_TOKEN_OF,
     IS_TAKEN,
     REVOKE_TOKEN,
@@ -239,6 +247,22 @@ pub(super) fn expire(unit: &mut Unit<'_>, now: Timestamp, limit: u32) -> Result<
     unit.execute(FORGET_IDLE, [time(now)])?;
     unit.execute(FORGET_TOKENS, [time(now)])?;
     Ok(expired)
+}
+
+pub(super) fn append_log(unit: &mut Unit<'_>, task: &TaskId, part: LogPart) -> Result<(), Failure> {
+    queries::check_task(unit.connection, task)?;
+    let (id, attempt) = (task.as_str(), part.attempt.0);
+    let end: Option<i64> = unit
+        .connection
+        .prepare_cached(LOG_END)?
+        .query_row(params![id, attempt], |row| row.get(0))?;
+    let end = end.map(|end| columns::place("ends", end)).transpose()?;
+    let Some(part) = logs::news(part, end) else { return Ok(()) };
+    let outdated = logs::outdated(part.end()).cast_signed();
+    unit.execute(FORGET_LOG, params![id, attempt, outdated])?;
+    unit.execute(FORGET_LOGS, params![id, i64::from(attempt) - i64::from(logs::ATTEMPTS)])?;
+    let (begins, ends) = (part.offset.cast_signed(), part.end().cast_signed());
+    unit.execute(ADD_LOG, params![id, attempt, begins, ends, part.text])
 }
 
 pub(super) fn add_token(unit: &mut Unit<'_>, token: &StoredToken) -> Result<(), Failure> {

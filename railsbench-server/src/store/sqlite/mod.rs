@@ -18,9 +18,9 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use railsbench_core::id::{RunId, TaskId, TokenName};
+use railsbench_core::id::{Attempt, RunId, TaskId, TokenName};
 use railsbench_core::lifecycle::{Command, Task};
-use railsbench_core::protocol::EventRecord;
+use railsbench_core::protocol::{EventRecord, LogPart};
 use rusqlite::Connection;
 use tokio::sync::broadcast;
 
@@ -135,6 +135,22 @@ impl Store for SqliteStore {
         let run = run.clone();
         let read = move |connection: &Connection| queries::events(connection, &run, after, limit);
         self.readers.read("read the events", read).await
+    }
+
+    async fn append_log(&self, task: &TaskId, part: LogPart) -> Result<(), StoreError> {
+        let task = task.clone();
+        let append = move |unit: &mut Unit<'_>| commands::append_log(unit, &task, part);
+        self.writer.submit("keep the log", append).await
+    }
+
+    async fn log(
+        &self,
+        task: &TaskId,
+        after: Option<(Attempt, u64)>,
+    ) -> Result<Vec<LogPart>, StoreError> {
+        let task = task.clone();
+        let read = move |connection: &Connection| queries::log(connection, &task, after);
+        self.readers.read("read the log", read).await
     }
 
     fn changes(&self) -> broadcast::Receiver<RunId> {

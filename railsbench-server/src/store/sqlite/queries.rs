@@ -1,9 +1,9 @@
 //! The reads: from a reader's snapshot or from inside a writing transaction.
 
 use jiff::Timestamp;
-use railsbench_core::id::{InstanceType, ProviderName, RunId, RunnerId, TaskId};
+use railsbench_core::id::{Attempt, InstanceType, ProviderName, RunId, RunnerId, TaskId};
 use railsbench_core::lifecycle::{Queue, Task};
-use railsbench_core::protocol::EventRecord;
+use railsbench_core::protocol::{EventRecord, LogPart};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use super::failure::Failure;
@@ -52,6 +52,9 @@ const IDLE: &str = "SELECT runner_id, idle_until FROM idle_runners
      WHERE run_id = ?1 AND provider = ?2 AND instance_type = ?3 AND idle_until > ?4";
 const EVENTS: &str = "SELECT seq, event FROM events
      WHERE run_id = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
+const LOG: &str = "SELECT attempt, begins, text FROM logs
+     WHERE task_id = ?1 AND (attempt > ?2 OR (attempt = ?2 AND ends > ?3))
+     ORDER BY attempt, begins";
 const OWNED_TOKENS: &str = "SELECT hash, scope, run_id, expires_at, owner, created_at FROM tokens
      WHERE owner IS NOT NULL AND expires_at > ?1 ORDER BY owner";
 const TOKEN: &str = "SELECT scope, run_id, expires_at, owner, created_at FROM tokens
@@ -76,6 +79,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     HELD,
     IDLE,
     EVENTS,
+    LOG,
     OWNED_TOKENS,
     TOKEN,
 ];
@@ -232,6 +236,23 @@ pub(super) fn events(
     // A number beyond what SQLite counts to is after every event.
     let Ok(after) = i64::try_from(after) else { return Ok(Vec::new()) };
     all(connection, EVENTS, params![run.as_str(), after, limit], |row| rows::event_record(row, run))
+}
+
+pub(super) fn check_task(connection: &Connection, id: &TaskId) -> Result<(), Failure> {
+    first(connection, TASK, [id.as_str()], |_| Ok(()))?
+        .ok_or_else(|| StoreError::UnknownTask(id.clone()).into())
+}
+
+pub(super) fn log(
+    connection: &Connection,
+    task: &TaskId,
+    after: Option<(Attempt, u64)>,
+) -> Result<Vec<LogPart>, Failure> {
+    check_task(connection, task)?;
+    let (attempt, place) = after.unwrap_or((Attempt(0), 0));
+    // A place beyond what SQLite counts to is after every part.
+    let place = i64::try_from(place).unwrap_or(i64::MAX);
+    all(connection, LOG, params![task.as_str(), attempt.0, place], rows::log_part)
 }
 
 pub(super) fn token(

@@ -1,8 +1,8 @@
 //! What is stored in which column, in one place: everything that turns rows into values.
 
-use railsbench_core::id::RunId;
+use railsbench_core::id::{Attempt, RunId};
 use railsbench_core::lifecycle::{Idle, Policy, Run, Task};
-use railsbench_core::protocol::{Event, EventRecord};
+use railsbench_core::protocol::{Event, EventRecord, LogPart};
 use rusqlite::Row;
 use serde::de::DeserializeOwned;
 
@@ -68,6 +68,12 @@ pub(super) fn event_record(row: &Row<'_>, run: &RunId) -> Result<EventRecord, Fa
     let seq =
         u64::try_from(row.get::<_, i64>("seq")?).map_err(|error| Damaged::new("seq", error))?;
     Ok(EventRecord { seq, run_id: run.clone(), event })
+}
+
+/// The columns `attempt`, `begins` and `text` of `logs`.
+pub(super) fn log_part(row: &Row<'_>) -> Result<LogPart, Failure> {
+    let offset = columns::place("begins", row.get("begins")?)?;
+    Ok(LogPart { attempt: Attempt(row.get("attempt")?), offset, text: row.get("text")? })
 }
 
 /// The columns `runner_id` and `idle_until` of `idle_runners`.

@@ -11,8 +11,11 @@ use super::failure::explain;
 use crate::store::StoreError;
 
 /// Every step of the schema, oldest first. Steps are only ever added.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_token_owners.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_token_owners.sql"),
+    include_str!("migrations/0003_logs.sql"),
+];
 
 /// Marks the file as ours (`PRAGMA application_id`): "rlsb".
 const APPLICATION_ID: i32 = 0x726c_7362;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use railsbench_runner::workload::Limits;
 use serde_json::Value;
 
-use crate::stub::{Stub, World};
+use crate::stub::{Fault, Stub, World};
 use crate::world::{GOOD, Running, Script, task};
 
 /// Runs one task that fails, and gives the call that says so.
@@ -30,6 +30,38 @@ async fn a_failure_tells_the_end_of_the_output() {
     let files = &world.error_archives[0];
     assert_eq!(files["output.txt"], b"what went wrong\n");
     assert!(String::from_utf8_lossy(&files["metadata.json"]).contains("\"failed\""));
+}
+
+/// What the heartbeats have told of the log, each place of it once.
+fn told(world: &World) -> String {
+    let mut log = Vec::new();
+    for beat in world.calls.iter().filter(|call| call.name == "heartbeat") {
+        let Some(text) = beat.body["log"].as_str() else { continue };
+        let place = usize::try_from(beat.body["log_offset"].as_u64().unwrap()).unwrap();
+        assert!(place <= log.len(), "there is a gap before {text:?}");
+        log.truncate(place);
+        log.extend_from_slice(text.as_bytes());
+    }
+    String::from_utf8(log).unwrap()
+}
+
+#[tokio::test]
+async fn what_a_workload_prints_is_told_while_it_runs() {
+    let script = Script::new(&format!(
+        r#"echo one; echo two >&2
+        while [ ! -e "$SHARED/gate" ]; do sleep 0.02; done
+        {GOOD}"#
+    ));
+    let mut world = World::with_tasks([task(1)]);
+    // What was told without an answer is told again.
+    world.faults.entry("heartbeat").or_default().extend([Fault::Status(503), Fault::LoseAnswer]);
+    let stub = Stub::start(world);
+    let running = Running::start(&stub, vec![script.workload()]);
+    stub.until("the output is told", |world| told(world).contains("| two\n")).await;
+    script.open_gate();
+    running.done().await;
+    stub.assert_no_violation();
+    assert_eq!(told(&stub.world()), "| one\n| two\n");
 }
 
 #[tokio::test]

@@ -96,7 +96,7 @@ pub enum Command {
     /// Follow a run until it ends; Ctrl-C stops following, not the run
     #[command(after_help = help_end!("  railsbench watch nightly-1\n  railsbench watch nightly-1 --json"))]
     Watch(WatchArgs),
-    /// Show what the runners of a run have said, as far as their heartbeats have brought it
+    /// Show what the runners of a run have said
     #[command(after_help = help_end!("  railsbench logs nightly-1\n  railsbench logs nightly-1 c7g.medium-2 --follow"))]
     Logs(LogsArgs),
     /// Stop a run: unclaimed tasks at once, the others at their next heartbeat

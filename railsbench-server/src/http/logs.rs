@@ -57,6 +57,7 @@ fn printable(text: &str) -> String {
 
 /// After which place of a log to go on.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct After {
     /// Only what was said during this attempt or a later one.
     attempt: Option<u32>,

@@ -21,7 +21,7 @@ async fn servers_that_start_together_make_it_once() {
     drop(stores);
     let again = open(&url).await;
     assert!(again.run(&run_id("r")).await.unwrap().is_some(), "it is kept");
-    assert_eq!(cluster.sql("bench", "SELECT version FROM railsbench.schema_version"), "2");
+    assert_eq!(cluster.sql("bench", "SELECT version FROM railsbench.schema_version"), "3");
     let others = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
     assert_eq!(cluster.sql("bench", others), "0", "nothing is put among the tables of others");
 }

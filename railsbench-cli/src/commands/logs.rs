@@ -39,7 +39,7 @@ async fn show(client: &OperatorClient, args: &LogsArgs, output: &Output) -> Resu
             let name = args.task.is_none().then(|| task.label());
             let lines = logs.entry(task.id.clone()).or_insert_with(|| LogLines::new(name));
             for part in client.task_log(&task.id, lines.place()).await?.parts {
-                show_part(task, part, lines, output)?;
+                show_part(task, &part, lines, output)?;
             }
         }
         if has_ended || !args.follow {
@@ -59,7 +59,7 @@ async fn show(client: &OperatorClient, args: &LogsArgs, output: &Output) -> Resu
 
 fn show_part(
     task: &TaskView,
-    part: LogPart,
+    part: &LogPart,
     lines: &mut LogLines,
     output: &Output,
 ) -> Result<(), Failure> {
@@ -71,10 +71,10 @@ fn show_part(
             "offset": part.offset,
             "text": part.text,
         }))?;
-        lines.add(&part);
+        lines.add(part);
         return Ok(());
     }
-    match lines.add(&part) {
+    match lines.add(part) {
         text if text.is_empty() => Ok(()),
         text => print(&text),
     }

@@ -69,5 +69,5 @@ pub(super) async fn only_the_end_of_a_log_is_kept(subject: &dyn Subject) {
         append(&steps, &task, part(attempt, 0, "again")).await;
     }
     let kept: Vec<u32> = log(&steps, &task, None).await.iter().map(|part| part.attempt.0).collect();
-    assert_eq!(kept, Vec::from_iter(2..=1 + ATTEMPTS), "the latest attempts");
+    assert_eq!(kept, (2..=1 + ATTEMPTS).collect::<Vec<_>>(), "the latest attempts");
 }

@@ -9,7 +9,8 @@ use serde_json::json;
 
 use crate::templates::{CA, ENVIRONMENT};
 
-/// The parts, by the names that templates include them by.
+/// The parts, by the names that templates include them by. Those that use no variable are included
+/// with the parameter `""`: otherwise all variables are copied for them.
 const PARTS: [(&str, &str); 8] = [
     ("vm-head", include_str!("templates/head.sh.hbs")),
     ("vm-main", include_str!("templates/main.sh.hbs")),

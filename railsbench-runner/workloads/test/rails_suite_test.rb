@@ -18,6 +18,9 @@ require "tmpdir"
 SUITE = File.expand_path("../rails", __dir__)
 
 class RailsSuiteTest < Minitest::Test
+  # The tests wait for processes of their own.
+  parallelize_me!
+
   # Long enough for the slowest machine; nothing is asserted about time.
   PATIENCE = 120
 

@@ -10,6 +10,9 @@ use railsbench_server::store::conformance::{CASES, Subject};
 
 use crate::steps::open;
 
+/// What outlives a power failure is not the subject here.
+const NO_WAITING: &str = "fsync=off";
+
 /// Servers on one database; each step is done by the next one.
 struct InTurn(Vec<Arc<dyn Store>>, AtomicUsize);
 
@@ -23,7 +26,7 @@ impl Subject for InTurn {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_server() {
-    let cluster = Cluster::start();
+    let cluster = Cluster::start_with(&[NO_WAITING]);
     for (number, case) in CASES.iter().enumerate() {
         println!("{}", case.name);
         let url = cluster.create_database(&format!("case_{number}"));
@@ -34,7 +37,7 @@ async fn one_server() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_servers_in_turn() {
-    let cluster = Cluster::start();
+    let cluster = Cluster::start_with(&[NO_WAITING]);
     for (number, case) in CASES.iter().enumerate() {
         println!("{}", case.name);
         let url = cluster.create_database(&format!("case_{number}"));

@@ -89,7 +89,7 @@ pub fn table(types: &[Known]) -> String {
             shape.arch.to_string(),
             shape.vcpus.map_or_else(dash, |vcpus| vcpus.to_string()),
             shape.memory_bytes.map_or_else(dash, units::memory),
-            price.as_ref().map_or_else(dash, |price| price.per_hour.to_string()),
+            price.as_ref().map_or_else(dash, |price| units::rate(price.per_hour)),
             price.as_ref().map_or_else(dash, |price| price.as_of.to_string()),
             source.to_string(),
         ];

@@ -77,8 +77,10 @@ fn log_to_stderr(verbose: u8, quiet: bool) {
         (false, 1) => "info",
         (false, _) => "debug",
     };
+    // What others warn of, railsbench says in its own words if it matters.
+    let others = if verbose > 0 { "warn" } else { "error" };
     tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(format!("warn,railsbench={ours}")))
+        .with_env_filter(EnvFilter::new(format!("{others},railsbench={ours}")))
         .with_writer(std::io::stderr)
         .with_ansi(console::colors_enabled_stderr())
         .init();

@@ -53,6 +53,12 @@ async fn aws() {
     let mut told = Told::default();
     told.add("no credentials", &doctor(&nobody, &["aws"]));
     assert!(proxy.calls().is_empty(), "{:?}", proxy.calls());
+    // What the AWS SDK warns of while it looks for credentials is for who asks for more.
+    let nobody = nobody
+        .with("AWS_EC2_METADATA_DISABLED", "false")
+        .with("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1");
+    assert_eq!(doctor(&nobody, &["aws"]).stderr, "");
+    assert!(doctor(&nobody, &["aws", "-v"]).stderr.contains("WARN aws_config"));
     let operator = nobody.with("AWS_ACCESS_KEY_ID", "key").with("AWS_SECRET_ACCESS_KEY", "hush");
     proxy.set_quota(8.0);
     let ran = doctor(&operator, &["aws", "--type", "t3.micro"]);
